@@ -1,0 +1,31 @@
+"""Finds networks by name. A new network is one line here."""
+
+from functools import cache
+
+from tunesmith.networks import classification_pyt
+from tunesmith.networks.base import Network
+
+
+class UnknownNetworkError(LookupError):
+    """No network of that name can be trained here; the message lists those that can."""
+
+    def __init__(self, arch: str) -> None:
+        super().__init__(f"network_arch {arch!r} is not available; available: {', '.join(networks())}")
+
+
+@cache
+def networks() -> dict[str, Network]:
+    """All networks by their name in the API."""
+    return {network.arch: network for network in (classification_pyt.NETWORK,)}
+
+
+def get_network(arch: str) -> Network:
+    """The network of that name.
+
+    Raises:
+        UnknownNetworkError: with the names there are.
+    """
+    try:
+        return networks()[arch]
+    except KeyError:
+        raise UnknownNetworkError(arch) from None

@@ -1,0 +1,50 @@
+"""The job folder: everything that the server and a worker share at run time."""
+
+from tunesmith.protocol.causes import Cause
+from tunesmith.protocol.events import (
+    CheckpointSaved,
+    Done,
+    Event,
+    Failed,
+    Heartbeat,
+    Interrupted,
+    Metrics,
+    Note,
+    Progress,
+    Started,
+)
+from tunesmith.protocol.folder import EventTail, JobFolder
+from tunesmith.protocol.launch import Launch
+from tunesmith.protocol.request import (
+    DatasetInput,
+    Direction,
+    JobRequest,
+    MetricGoal,
+    ParentInput,
+    Resources,
+    ResultsTarget,
+)
+
+__all__ = [
+    "Cause",
+    "CheckpointSaved",
+    "DatasetInput",
+    "Direction",
+    "Done",
+    "Event",
+    "EventTail",
+    "Failed",
+    "Heartbeat",
+    "Interrupted",
+    "JobFolder",
+    "JobRequest",
+    "Launch",
+    "MetricGoal",
+    "Metrics",
+    "Note",
+    "ParentInput",
+    "Progress",
+    "Resources",
+    "ResultsTarget",
+    "Started",
+]

@@ -1,0 +1,87 @@
+"""The layout of a job folder, and the only code that reads or writes its protocol files."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tunesmith.protocol.events import EVENT, Event
+from tunesmith.protocol.request import JobRequest
+
+
+class JobFolder:
+    """One job's folder: request.json, events.jsonl, log.txt, results/ and scratch/."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.request_path = root / "request.json"
+        self.events_path = root / "events.jsonl"
+        self.log_path = root / "log.txt"
+        self.results = root / "results"
+        self.scratch = root / "scratch"
+        self.lock_path = root / "worker.lock"
+
+    def create(self, request: JobRequest) -> None:
+        """Lay out the folder for a run; a run that continues keeps the events and results it has."""
+        for folder in (self.root, self.results, self.scratch):
+            folder.mkdir(parents=True, exist_ok=True)
+        whole = self.request_path.with_suffix(".new")
+        whole.write_text(request.model_dump_json(indent=1), encoding="utf-8")
+        whole.replace(self.request_path)
+        self._end_torn_line()
+
+    def _end_torn_line(self) -> None:
+        """A worker killed while it wrote leaves half a line: the next run must not write behind it."""
+        if self.events_path.exists() and (size := self.events_path.stat().st_size):
+            with self.events_path.open("r+b") as events:
+                events.seek(size - 1)
+                if events.read(1) != b"\n":
+                    events.write(b"\n")
+
+    def request(self) -> JobRequest:
+        """The request as written by the server."""
+        return JobRequest.model_validate_json(self.request_path.read_bytes())
+
+    def append(self, event: Event) -> None:
+        """Write one event: a single write of a whole line, so that a reader never sees half of two."""
+        line = EVENT.dump_json(event) + b"\n"
+        descriptor = os.open(self.events_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+
+    def log_tail(self, lines: int = 20) -> list[str]:
+        """The last lines of the log; empty when there is none yet."""
+        try:
+            with self.log_path.open("rb") as log:
+                log.seek(0, os.SEEK_END)
+                log.seek(max(0, log.tell() - 64 * 1024))
+                text = log.read().decode("utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        return text.splitlines()[-lines:]
+
+
+class EventTail:
+    """Reads the events of a folder from a byte offset on; the offset moves past whole lines only."""
+
+    def __init__(self, folder: JobFolder, offset: int = 0) -> None:
+        self._path = folder.events_path
+        self.offset = offset
+
+    def read(self) -> Iterator[Event]:
+        """The events written since the last call. A line that a killed worker left unfinished stays."""
+        try:
+            with self._path.open("rb") as events:
+                events.seek(self.offset)
+                data = events.read()
+        except FileNotFoundError:
+            return
+        for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
+            self.offset += len(line)
+            try:
+                yield EVENT.validate_json(line)
+            except ValidationError:
+                continue  # half a line of a killed worker, see JobFolder._end_torn_line

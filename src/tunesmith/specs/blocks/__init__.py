@@ -1,0 +1,1 @@
+"""The sections that many networks share, a module a subject."""

@@ -1,0 +1,77 @@
+"""The sections of the actions that come after training."""
+
+from tunesmith.specs.block import UNSET_PATH, Block
+from tunesmith.specs.blocks.common import RESULTS
+from tunesmith.specs.blocks.devices import Devices
+from tunesmith.specs.fields import array, choice, filled_in, flag, integer, section, text
+
+ENGINE = "the engine is the parent job's, if it built one"
+
+
+class Evaluate(Devices):
+    """Evaluation of a trained model."""
+
+    checkpoint: str = filled_in("Checkpoint to evaluate.")
+    trt_engine: str = text("", "Engine to evaluate.", inert=ENGINE)
+    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+
+
+class Inference(Devices):
+    """Predictions for images without labels."""
+
+    checkpoint: str = filled_in("Checkpoint to predict with.")
+    trt_engine: str = text("", "Engine to predict with.", inert=ENGINE)
+    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+
+
+class Export(Block):
+    """Export to ONNX."""
+
+    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+    gpu_id: int = integer(0, "GPU to export on.", inert="export runs on the processor")
+    checkpoint: str = filled_in("Checkpoint to export.")
+    onnx_file: str = filled_in("File to write.", inert="the file is results/<job id>/model.onnx")
+    on_cpu: bool = flag(False, "Export on the processor.", inert="export runs on the processor")
+    input_channel: int = choice(3, [1, 3], "Colour channels of the input.")
+    input_width: int = integer(960, "Width of the input in pixels; untouched, the trained width.", ge=32)
+    input_height: int = integer(544, "Height of the input in pixels; untouched, the trained height.", ge=32)
+    opset_version: int = integer(17, "ONNX operator set.", ge=1)
+    batch_size: int = integer(-1, "Batch size of the graph; -1 leaves it open.", ge=-1)
+    verbose: bool = flag(False, "Write the graph to the log.")
+    format: str = choice("onnx", ["onnx", "xdl"], "File format; xdl is written as ONNX.")
+    serialize_nvdsinfer: bool = flag(
+        False, "Write a DeepStream configuration.", inert="DeepStream configurations are not written"
+    )
+
+
+class Calibration(Block):
+    """Images that set the ranges of 8-bit numbers."""
+
+    cal_image_dir: list[str] | str = array(
+        UNSET_PATH, "Folders of the images.", automl=False, inert="images come from calibration_dataset"
+    )
+    cal_cache_file: str = filled_in("File that keeps the ranges.", inert="the file is in the results")
+    cal_batch_size: int = integer(1, "Images a batch.", ge=1, popular=True)
+    cal_batches: int = integer(1, "Batches to look at.", ge=1, popular=True)
+
+
+class Engine(Block):
+    """How an engine is built."""
+
+    workspace_size: int = integer(1024, "Memory that the builder may use, in MiB.", ge=0)
+    min_batch_size: int = integer(1, "Smallest batch the engine takes.", ge=1, popular=True)
+    opt_batch_size: int = integer(1, "Batch the engine is tuned for.", ge=1, popular=True)
+    max_batch_size: int = integer(1, "Largest batch the engine takes.", ge=1, popular=True)
+    layers_precision: list[str] = array([], "Precision of single layers.", automl=False)
+
+
+class GenTrtEngine(Block):
+    """Compilation to an engine for one machine."""
+
+    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+    gpu_id: int = integer(0, "GPU to build for.", ge=0, popular=True)
+    onnx_file: str = filled_in("Model to build from.")
+    trt_engine: str = filled_in("File to write.", inert="the file is results/<job id>/model.engine")
+    timing_cache: str = text("", "Cache of the builder's timings.")
+    batch_size: int = integer(-1, "Batch size of the engine; -1 leaves it open.", ge=-1, popular=True)
+    verbose: bool = flag(False, "Write the builder's steps to the log.")

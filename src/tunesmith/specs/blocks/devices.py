@@ -1,0 +1,18 @@
+"""How many devices an action asks for."""
+
+from tunesmith.specs.block import Block
+from tunesmith.specs.fields import array, integer
+
+ONE_NODE = "jobs run on one machine"
+
+
+class Devices(Block):
+    """GPUs and machines."""
+
+    num_gpus: int = integer(
+        1, "GPUs to use; on a machine without GPUs, 1 means its processor.", ge=1, popular=True
+    )
+    gpu_ids: list[int] = array(
+        [0], "Indices of the GPUs to use.", automl=False, popular=True, inert="the scheduler picks free GPUs"
+    )
+    num_nodes: int = integer(1, "Machines to use.", ge=1, popular=True, inert=ONE_NODE)
