@@ -1,0 +1,1 @@
+"""What clients talk to. A folder per resource; nothing here loads torch."""

@@ -1,0 +1,1 @@
+"""Organisations: what users and objects belong to."""

@@ -1,0 +1,71 @@
+"""What a job freezes when it is posted, so that later changes of its experiment do not touch it."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from tunesmith.protocol import DatasetInput, MetricGoal
+from tunesmith.storage.locations import Location
+
+PULL = "pull"
+"""The internal action that brings a dataset onto this machine."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class FrozenDataset(_Frozen):
+    """A dataset at one revision."""
+
+    id: UUID
+    revision: int
+    name: str
+    type: str
+    format: str
+    intents: tuple[str, ...] = ()
+    source: Location
+
+    def as_input(self, datasets_dir: Path) -> DatasetInput:
+        """The dataset as its worker is told of it: with the folder of the pulled copy."""
+        return DatasetInput(
+            id=self.id,
+            name=self.name,
+            type=self.type,
+            format=self.format,
+            intents=self.intents,
+            source=self.source,
+            cache=datasets_dir / str(self.id) / str(self.revision),
+        )
+
+
+class FrozenInputs(_Frozen):
+    """The datasets, the place for results and the goal of a job."""
+
+    train_datasets: tuple[FrozenDataset, ...] = ()
+    eval_dataset: FrozenDataset | None = None
+    inference_dataset: FrozenDataset | None = None
+    calibration_dataset: FrozenDataset | None = None
+    workspace: Location | None = None
+    metric: MetricGoal | None = None
+
+    @classmethod
+    def load(cls, stored: dict[str, Any]) -> "FrozenInputs":
+        """From a job's row."""
+        return cls.model_validate(stored)
+
+    def dump(self) -> dict[str, Any]:
+        """For a job's row."""
+        return self.model_dump(mode="json")
+
+    def datasets(self) -> tuple[FrozenDataset, ...]:
+        """Every dataset of the job, each once."""
+        single = (self.eval_dataset, self.inference_dataset, self.calibration_dataset)
+        every = [*self.train_datasets, *(one for one in single if one)]
+        return tuple({one.id: one for one in every}.values())
+
+    def results_of(self, job_id: UUID) -> Location | None:
+        """Where the results of a job lie: results/<job id> in the workspace."""
+        return self.workspace.child(f"results/{job_id}") if self.workspace else None

@@ -1,0 +1,85 @@
+"""The states of a job and the one door through which they change."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tunesmith.server.jobs.tables import Job, JobHistory
+from tunesmith.server.kit.database import now
+from tunesmith.server.kit.errors import BadRequestError
+
+
+class Status(StrEnum):
+    """What a job is doing, in the API's words."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    DONE = "Done"
+    ERROR = "Error"
+    CANCELING = "Canceling"
+    CANCELED = "Canceled"
+    PAUSING = "Pausing"
+    PAUSED = "Paused"
+    RESUMING = "Resuming"
+
+
+TERMINAL = frozenset({Status.DONE, Status.ERROR, Status.CANCELED})
+"""States that a job never leaves."""
+
+ACTIVE = frozenset({Status.RUNNING, Status.CANCELING, Status.PAUSING})
+"""States in which a worker may be at work."""
+
+LEGAL: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.RUNNING, Status.CANCELED, Status.PAUSED, Status.ERROR}),
+    Status.RUNNING: frozenset({Status.DONE, Status.ERROR, Status.CANCELING, Status.PAUSING}),
+    Status.CANCELING: frozenset({Status.CANCELED}),
+    Status.PAUSING: frozenset({Status.PAUSED, Status.DONE, Status.ERROR, Status.CANCELING}),
+    Status.PAUSED: frozenset({Status.RESUMING, Status.CANCELED}),
+    Status.RESUMING: frozenset({Status.RUNNING, Status.CANCELED, Status.PAUSED, Status.ERROR}),
+    Status.DONE: frozenset(),
+    Status.ERROR: frozenset(),
+    Status.CANCELED: frozenset(),
+}
+"""Where a job may go from each state. A worker that ends after a cancel was asked for is Canceled."""
+
+
+class IllegalTransitionError(BadRequestError):
+    """The job cannot go there from where it is."""
+
+    def __init__(self, job_id: UUID, status: str, to: Status) -> None:
+        self.status_found = status
+        super().__init__(f"Job {job_id} is {status} and cannot become {to.value}")
+
+
+def transition(session: Session, job_id: UUID, to: Status, reason: str) -> Status:
+    """Move a job to another state, with a row in its history. Returns the state it came from.
+
+    The move is a compare-and-set: of two that race from one state, one wins and the other is refused.
+
+    Raises:
+        IllegalTransitionError: the table of legal moves does not hold this one, or another came first.
+    """
+    found = session.scalars(select(Job.status).where(Job.id == job_id)).one()
+    if to not in LEGAL[Status(found)]:
+        raise IllegalTransitionError(job_id, found, to)
+    moment = now()
+    values: dict[str, object] = {"status": to.value, "last_modified": moment, "waits_for": ""}
+    if to is Status.RUNNING:
+        values["started_on"] = moment
+    if to in TERMINAL or to is Status.PAUSED:
+        values |= {"lease_owner": None, "lease_token": None, "lease_expires_on": None}
+    if to in TERMINAL:
+        values["ended_on"] = moment
+    moved = session.scalar(
+        update(Job)
+        .where(Job.id == job_id, Job.status == found)
+        .values(values)
+        .returning(Job.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    if moved is None:
+        raise IllegalTransitionError(job_id, found, to)
+    session.add(JobHistory(job_id=job_id, at=moment, from_status=found, to_status=to.value, reason=reason))
+    return Status(found)

@@ -1,0 +1,66 @@
+"""Jobs, the leases on them, and the history of their states."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tunesmith.server.kit.database import Base, Record, now
+
+
+class Job(Record):
+    """One action on an experiment or a dataset.
+
+    `inputs` is what was frozen when the job was posted (see `jobs.inputs.FrozenInputs`), `details` what
+    its worker's events add up to (see `jobs.details.Details`), `events_offset` how far they were read.
+    An internal job (the pull of a dataset) is not listed.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_status_created_on", "status", "created_on"),)
+
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    experiment_id: Mapped[UUID | None] = mapped_column(ForeignKey("experiments.id"), index=True, default=None)
+    dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"), index=True, default=None)
+    parent_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("jobs.id", ondelete="SET NULL"), index=True, default=None
+    )
+    internal: Mapped[bool] = mapped_column(default=False)
+
+    action: Mapped[str] = mapped_column(String(64))
+    network: Mapped[str | None] = mapped_column(String(64), default=None)
+    name: Mapped[str] = mapped_column(String(500), default="")
+    description: Mapped[str] = mapped_column(String(1000), default="")
+    platform_id: Mapped[UUID | None] = mapped_column(default=None)
+    specs: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    inputs: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    slot: Mapped[str] = mapped_column(String(16), default="cpu")
+    gpus: Mapped[int] = mapped_column(default=0)
+
+    status: Mapped[str] = mapped_column(String(16), default="Pending")
+    waits_for: Mapped[str] = mapped_column(Text, default="")
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    events_offset: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=0)
+    started_on: Mapped[datetime | None] = mapped_column(default=None)
+    ended_on: Mapped[datetime | None] = mapped_column(default=None)
+
+    lease_owner: Mapped[str | None] = mapped_column(String(64), default=None, index=True)
+    lease_token: Mapped[UUID | None] = mapped_column(default=None)
+    lease_expires_on: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class JobHistory(Base):
+    """One change of a job's state: who moved it, when and why."""
+
+    __tablename__ = "job_history"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    from_status: Mapped[str] = mapped_column(String(16))
+    to_status: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)

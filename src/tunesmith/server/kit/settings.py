@@ -1,0 +1,91 @@
+"""The settings of a server: TUNESMITH_* environment variables, each with a default that just works."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _user_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "tunesmith"
+
+
+class Settings(BaseSettings):
+    """Settings of `tunesmith serve`; the command's options win over the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="TUNESMITH_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        default_factory=_user_data_dir,
+        description="Folder of the embedded database, keys, job folders and pulled datasets.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the database; unset, an SQLite file in the data folder."
+    )
+    executor: Literal["local"] = Field("local", description="Where jobs run: local, on this machine.")
+    workspace_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Folders, separated as in PATH, under which a workspace may name a local path; "
+        "unset, `workspaces` in the data folder.",
+    )
+    secret_key: str | None = Field(
+        None, description="Fernet key that encrypts secrets at rest; unset, one is kept in the data folder."
+    )
+    token_hours: float = Field(24, gt=0, description="Hours until a login expires.")
+    cpu_slots: int | None = Field(
+        None, ge=1, description="Jobs that may run at once on the processor; unset, one per two cores."
+    )
+    io_slots: int = Field(2, ge=1, description="Datasets that may be pulled at once.")
+    stop_grace: float = Field(
+        20, ge=0, description="Seconds that a worker has to write its checkpoint when the server stops."
+    )
+    cancel_grace: float = Field(
+        1.5, ge=0, description="Seconds that a worker has to end by itself when its job is cancelled."
+    )
+    lease_seconds: float = Field(
+        15, gt=1, description="Seconds after which a job whose server is silent may be taken over."
+    )
+    min_free_mb: int = Field(100, ge=0, description="Free disk space in MiB below which writes are refused.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe messages to log."
+    )
+    log_format: Literal["console", "json"] = Field("console", description="Form of the server's log lines.")
+
+    @field_validator("workspace_roots", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(Path(part) for part in value.split(os.pathsep) if part)
+        return value
+
+    @cached_property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that local workspaces may lie under, resolved."""
+        roots = self.workspace_roots or (self.data_dir / "workspaces",)
+        return tuple(root.expanduser().resolve() for root in roots)
+
+    @cached_property
+    def resolved_database_url(self) -> str:
+        """The database to use."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'tunesmith.db').resolve()}"
+
+    @cached_property
+    def jobs_dir(self) -> Path:
+        """Parent of the job folders."""
+        return self.data_dir / "jobs"
+
+    @cached_property
+    def datasets_dir(self) -> Path:
+        """Parent of the pulled datasets."""
+        return self.data_dir / "datasets"
+
+    @cached_property
+    def compute_slots(self) -> int:
+        """Jobs that may compute on the processor at once."""
+        return self.cpu_slots or max(1, (os.cpu_count() or 1) // 2)
