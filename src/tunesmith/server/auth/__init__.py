@@ -1,0 +1,1 @@
+"""Who is there: API keys, logins and the tokens they give."""

@@ -1,0 +1,59 @@
+"""Rules of logging in."""
+
+from sqlalchemy.orm import Session
+
+from tunesmith.server.auth import keys, repository
+from tunesmith.server.auth.repository import Identity
+from tunesmith.server.auth.tokens import Claims, TokenSigner
+from tunesmith.server.kit.caller import Caller
+from tunesmith.server.kit.database import now
+from tunesmith.server.kit.errors import ForbiddenError, UnauthorizedError
+
+
+def log_in(session: Session, key: str, org_name: str) -> Identity:
+    """The owner of a key, within the organisation that it is for.
+
+    Raises:
+        UnauthorizedError: the key is unknown, revoked, or of another organisation. Which of these it is
+            stays untold, so that nobody learns the names of organisations.
+    """
+    found = repository.by_digest(session, keys.digest(key))
+    if found is None or found.org.name != org_name:
+        raise UnauthorizedError(
+            f"The key is not valid for organisation {org_name!r}. "
+            "Check both, or create a key with: tunesmith keys create --org ORG --user NAME"
+        )
+    found.key.last_used_on = now()
+    return found
+
+
+def token_of(identity: Identity, signer: TokenSigner) -> str:
+    """A token for somebody who has logged in."""
+    key, user, org = identity
+    return signer.sign(Claims(user_id=user.id, org_name=org.name, key_id=key.id))
+
+
+def authenticate(session: Session, claims: Claims) -> Caller:
+    """The bearer of a genuine token, unless the key behind it was revoked since.
+
+    Raises:
+        UnauthorizedError: the key was revoked, or the database does not know it.
+    """
+    found = repository.by_key_id(session, claims.key_id)
+    if found is None or found.user.id != claims.user_id:
+        raise UnauthorizedError("The key behind this token is no longer valid: log in with another key")
+    _, user, org = found
+    return Caller(user_id=user.id, org_id=org.id, org_name=org.name, user_name=user.name)
+
+
+def authorize(caller: Caller, org_name: str) -> Caller:
+    """The caller, if the organisation in the URL is the caller's own.
+
+    Raises:
+        ForbiddenError: it is another one; the message names both.
+    """
+    if caller.org_name != org_name:
+        raise ForbiddenError(
+            f"Your token is for organisation {caller.org_name!r}, but the URL names {org_name!r}"
+        )
+    return caller

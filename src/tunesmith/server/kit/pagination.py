@@ -1,0 +1,89 @@
+"""Pages of a list: skip, size and sort, applied by the database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Query
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from tunesmith.server.kit.database import Record
+from tunesmith.server.kit.wire import QueryText, Reply
+
+_INT32 = 2**31 - 1
+_DEFAULT_SORT = ("date", "descending")
+
+Row = TypeVar("Row", bound=Record)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list is wanted, in which order.
+
+    `sort` is date-, name- or status-, then ascending or descending; anything else means the newest
+    first, as existing clients expect.
+    """
+
+    skip: Annotated[int | None, Query(ge=0, le=_INT32)] = None
+    size: Annotated[int | None, Query(ge=0, le=_INT32)] = None
+    sort: Annotated[
+        QueryText | None, Query(description="date-, name- or status-, then ascending or descending")
+    ] = None
+
+
+PageDep = Annotated[Page, Depends()]
+
+
+class PaginationInfo(Reply):
+    """Where a page stands in its list."""
+
+    total_records: int
+    total_pages: int
+    page_size: int
+    page_index: int
+
+
+@dataclass(frozen=True)
+class Paged(Generic[Row]):
+    """One page. `info` is there only when both skip and size were given."""
+
+    rows: list[Row]
+    info: PaginationInfo | None
+
+
+def fetch_page(session: Session, query: Select[Row], table: type[Row], page: Page) -> Paged[Row]:
+    """Run the query for one page: sorted, cut and, when asked for, counted in one statement."""
+    query = query.order_by(*_order(table, page.sort)).offset(page.skip).limit(page.size)
+    if page.skip is None or page.size is None:
+        return Paged(list(session.scalars(query)), None)
+    counted = session.execute(query.add_columns(func.count().over())).all()
+    total = counted[0][1] if counted else _count(session, query)
+    pages = -(-total // page.size) if page.size else 0
+    index = page.skip // page.size if page.size else 0
+    info = PaginationInfo(total_records=total, total_pages=pages, page_size=page.size, page_index=index)
+    return Paged([row for row, _ in counted], info)
+
+
+def _count(session: Session, query: Select[Row]) -> int:
+    """Rows in the whole list, for a page that lies behind its end."""
+    whole = query.order_by(None).offset(None).limit(None)
+    return session.scalar(select(func.count()).select_from(whole.subquery())) or 0
+
+
+def _order(table: type[Record], sort: str | None) -> list[ColumnElement[Any]]:
+    columns = _sort_columns(table)
+    key, _, direction = (sort or "").partition("-")
+    if key not in columns or direction not in {"ascending", "descending"}:
+        key, direction = _DEFAULT_SORT
+    chosen = [*columns[key], table.id]
+    return [one.asc() if direction == "ascending" else one.desc() for one in chosen]
+
+
+def _sort_columns(table: type[Record]) -> Mapping[str, list[InstrumentedAttribute[Any]]]:
+    """What can be sorted by: a key that the table has no column for is no key."""
+    keys = {"date": ["created_on"], "name": ["name", "version"], "status": ["status"]}
+    found = {
+        key: [getattr(table, name) for name in names if hasattr(table, name)] for key, names in keys.items()
+    }
+    return {key: columns for key, columns in found.items() if columns}

@@ -1,0 +1,177 @@
+"""What goes over the wire: base classes of bodies and replies, length limits, times, shared enums."""
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+MAX_DEPTH = 64
+"""Deepest nesting of a request body. No spec of any network comes near it."""
+
+
+def check_text(text: str) -> str:
+    """The text itself, if a database can hold it.
+
+    Raises:
+        ValueError: it has a NUL character or half of a surrogate pair.
+    """
+    if "\0" in text:
+        raise ValueError("text must not contain the NUL character")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("text must be valid Unicode; it contains half of a surrogate pair")
+    return text
+
+
+def check_json(value: Any) -> None:
+    """Whether a parsed JSON value can be stored and sent back as JSON.
+
+    Raises:
+        ValueError: NaN, an infinity, text that no database holds, or nesting deeper than MAX_DEPTH.
+    """
+    waiting = [(value, 0)]
+    while waiting:
+        found, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise ValueError(f"a body must not be nested more than {MAX_DEPTH} levels deep")
+        if isinstance(found, str):
+            check_text(found)
+        elif isinstance(found, float) and not math.isfinite(found):
+            raise ValueError("numbers must be finite: JSON has no NaN and no Infinity")
+        waiting.extend((part, depth + 1) for part in _parts(found))
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.keys()
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+class Body(BaseModel):
+    """The body of a request. Fields that it does not declare are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_stored(cls, body: Any) -> Any:
+        check_json(body)
+        return body
+
+
+class StrictBody(Body):
+    """The body of a request that may hold nothing but the fields it declares."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Reply(BaseModel):
+    """The body of a reply."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+def _with_offset(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_with_offset, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 32}),
+]
+"""A time in a reply: UTC, ISO 8601, milliseconds, the offset written +00:00."""
+
+Name = Annotated[str, StringConstraints(max_length=500)]
+Description = Annotated[str, StringConstraints(max_length=1000)]
+ShortVersion = Annotated[str, StringConstraints(max_length=10)]
+LongVersion = Annotated[str, StringConstraints(max_length=500)]
+Link = Annotated[str, StringConstraints(max_length=2048)]
+Tag = Annotated[str, StringConstraints(max_length=36)]
+
+QueryText = Annotated[str, StringConstraints(max_length=5000), AfterValidator(check_text)]
+"""Text in a query string that ends up in a database query."""
+
+
+class CloudType(StrEnum):
+    """Kinds of storage that the API knows."""
+
+    AWS = "aws"
+    AZURE = "azure"
+    GCP = "gcp"
+    HUGGINGFACE = "huggingface"
+    SELF_HOSTED = "self_hosted"
+
+
+class DatasetType(StrEnum):
+    """Kinds of datasets that the API knows."""
+
+    ACTION_RECOGNITION = "action_recognition"
+    BEVFUSION = "bevfusion"
+    CENTERPOSE = "centerpose"
+    IMAGE_CLASSIFICATION = "image_classification"
+    MAXINE_DATASET = "maxine_dataset"
+    ML_RECOG = "ml_recog"
+    NOT_RESTRICTED = "not_restricted"
+    OBJECT_DETECTION = "object_detection"
+    OCDNET = "ocdnet"
+    OCRNET = "ocrnet"
+    OPTICAL_INSPECTION = "optical_inspection"
+    POINTPILLARS = "pointpillars"
+    POSE_CLASSIFICATION = "pose_classification"
+    RE_IDENTIFICATION = "re_identification"
+    SEGMENTATION = "segmentation"
+    STYLEGAN_XL = "stylegan_xl"
+    USER_CUSTOM = "user_custom"
+    VISUAL_CHANGENET = "visual_changenet"
+    VLM = "vlm"
+
+
+class DatasetFormat(StrEnum):
+    """Layouts of datasets that the API knows."""
+
+    CLASSIFICATION_PYT = "classification_pyt"
+    CLASSIFICATION_TF2 = "classification_tf2"
+    COCO = "coco"
+    COCO_PANOPTIC = "coco_panoptic"
+    COCO_RAW = "coco_raw"
+    CUSTOM = "custom"
+    DEFAULT = "default"
+    KITTI = "kitti"
+    LPRNET = "lprnet"
+    MAXINE_GAZE = "maxine_gaze"
+    MONAI = "monai"
+    ODVG = "odvg"
+    RAW = "raw"
+    SSL = "ssl"
+    UNET = "unet"
+    VISUAL_CHANGENET_CLASSIFY = "visual_changenet_classify"
+    VISUAL_CHANGENET_SEGMENT = "visual_changenet_segment"
+
+
+class Intent(StrEnum):
+    """What a dataset may be used for."""
+
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+    TESTING = "testing"
+
+
+class CheckpointChoice(StrEnum):
+    """Which checkpoint of a training job its children use."""
+
+    BEST_MODEL = "best_model"
+    LATEST_MODEL = "latest_model"
+    FROM_EPOCH_NUMBER = "from_epoch_number"
