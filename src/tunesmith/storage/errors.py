@@ -1,4 +1,4 @@
-"""What can go wrong with a store."""
+"""What can go wrong with a store, and with an archive."""
 
 
 class StorageError(Exception):
@@ -7,3 +7,11 @@ class StorageError(Exception):
 
 class StorageFileMissingError(StorageError):
     """The store answers, but the file is not there."""
+
+
+class InvalidKeyError(StorageError, ValueError):
+    """A key that no store may be asked for; the message names the key and the rule."""
+
+
+class ArchiveError(Exception):
+    """An archive cannot be extracted; the message names the archive, the member and the rule."""

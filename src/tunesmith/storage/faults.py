@@ -1,0 +1,69 @@
+"""Turns the errors of stores and file systems into sentences that name the store, the file and a remedy."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from obstore import exceptions
+
+from tunesmith.storage.errors import StorageError, StorageFileMissingError
+
+_S3_CODE = re.compile(r"<Code>([^<]{1,100})</Code>")
+_BAD_CREDENTIALS = {
+    "AccessDenied",
+    "AuthorizationHeaderMalformed",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+}
+_UNREACHABLE = ("error sending request", "timed out", "builder error", "dns error")
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Speaks for one store. Values in `secrets` never get into a message."""
+
+    store: str
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @contextmanager
+    def named(self, verb: str, key: str = "") -> Iterator[None]:
+        """Raise what goes wrong inside as a StorageError about `verb` (read, write, ...) and `key`."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except (exceptions.BaseError, OSError) as error:
+            raise self._translated(error, verb, key) from None
+
+    def _translated(self, error: Exception, verb: str, key: str) -> StorageError:
+        text = str(error)
+        code = found[1] if (found := _S3_CODE.search(text)) else ""
+        what = f"Could not {verb} {key} in" if key else f"Could not {verb}"
+        if code == "NoSuchBucket":
+            return StorageError(f"The {self.store} does not exist; create it or correct the workspace.")
+        if isinstance(error, exceptions.PreconditionError):
+            return StorageError(f"{what} the {self.store}: the file changed meanwhile; try again.")
+        if code in _BAD_CREDENTIALS or isinstance(
+            error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError | PermissionError
+        ):
+            return StorageError(
+                f"{what} the {self.store}: permission was refused{_in_brackets(code)}; "
+                "check the workspace's credentials and what they may access."
+            )
+        if isinstance(error, FileNotFoundError):
+            return StorageFileMissingError(f"The {self.store} has no file {key}.")
+        if any(sign in text for sign in _UNREACHABLE):
+            return StorageError(f"{what} the {self.store}: it does not answer; check that it is reachable.")
+        return StorageError(f"{what} the {self.store}: {code or self._first_line(text)}")
+
+    def _first_line(self, text: str) -> str:
+        line = text.split("\n", maxsplit=1)[0][:300]
+        for secret in self.secrets.values():
+            line = line.replace(secret, "***") if secret else line
+        return line.rstrip(".") + "."
+
+
+def _in_brackets(code: str) -> str:
+    return f" ({code})" if code else ""
