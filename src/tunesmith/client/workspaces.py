@@ -1,0 +1,56 @@
+"""Workspaces: where datasets come from and results go."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tunesmith.client.models import Workspace
+from tunesmith.client.session import Session
+
+
+class Workspaces:
+    """The workspaces of the organisation that the caller may see."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def create(
+        self, name: str, cloud_type: str, details: Mapping[str, Any] | None = None, **fields: Any
+    ) -> Workspace:
+        """Register a store. `details` are the keys that its kind needs, secrets among them.
+
+        For `self_hosted`: `path`, or `endpoint_url`, `access_key`, `secret_key`, `cloud_region` and
+        `cloud_bucket_name`.
+
+        Raises:
+            BadRequestError: the store cannot be reached or is not allowed.
+        """
+        body = {
+            "name": name,
+            "cloud_type": cloud_type,
+            "cloud_specific_details": dict(details or {}),
+            **fields,
+        }
+        return self._read(self._session.call("POST", self._path(), body=body))
+
+    def get(self, workspace_id: str) -> Workspace:
+        """One workspace."""
+        return self._read(self._session.call("GET", self._path(workspace_id)))
+
+    def update(self, workspace_id: str, **changes: Any) -> Workspace:
+        """Change the fields that are named."""
+        return self._read(self._session.call("PATCH", self._path(workspace_id), body=changes))
+
+    def delete(self, workspace_id: str) -> None:
+        """Forget the workspace. What lies in its storage stays."""
+        self._session.call("DELETE", self._path(workspace_id))
+
+    def list(self, *, name: str | None = None) -> tuple[Workspace, ...]:
+        """All of them, newest first."""
+        entries = self._session.pages(self._path(), "workspaces", {"name": name})
+        return tuple(self._read(one) for one in entries)
+
+    def _path(self, *parts: str) -> str:
+        return self._session.path("workspaces", *parts)
+
+    def _read(self, reply: Any) -> Workspace:
+        return Workspace.model_validate(reply)
