@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
 
 from tunesmith.protocol import Done, Failed, Heartbeat, Interrupted, JobFolder, Launch, Started
@@ -64,10 +64,8 @@ def _outcome(run: Run) -> Done | Failed | Interrupted:
 
 def _obey(channel: socket.socket, stop: threading.Event) -> None:
     """Any word from the server, or its end, stops the job."""
-    try:
+    with suppress(OSError):
         channel.recv(1)
-    except OSError:
-        pass
     stop.set()
 
 

@@ -1,0 +1,154 @@
+"""Which jobs may run, and the leases that keep each with one server.
+
+A lease is (owner, token, expiry) in the job's row. The owner is this installation, the token one claim:
+whoever holds an old token can no longer write. A server that dies stops extending; one that starts again
+on the same data folder takes its own jobs back at once, any other after the expiry.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from tunesmith.protocol import Cause
+from tunesmith.server.datasets.tables import Dataset
+from tunesmith.server.jobs.details import Details
+from tunesmith.server.jobs.inputs import PULL, FrozenInputs
+from tunesmith.server.jobs.states import ACTIVE, TERMINAL, Status, transition
+from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.database import now
+from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.server.scheduling.slots import SlotPool
+
+_STARTABLE = (Status.PENDING.value, Status.RESUMING.value)
+_ACTIVE = tuple(status.value for status in ACTIVE)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that this server runs now."""
+
+    job_id: UUID
+    token: UUID
+    slot: Slot
+    gpus: tuple[int, ...]
+
+
+def startable(session: Session) -> Sequence[UUID]:
+    """The jobs that wait, oldest first."""
+    waiting = select(Job.id).where(Job.status.in_(_STARTABLE)).order_by(Job.created_on, Job.id)
+    return session.scalars(waiting).all()
+
+
+def still_waits(session: Session, job_id: UUID, pool: SlotPool) -> bool:
+    """Whether there is nothing to do for a job yet, not even a new reason to note."""
+    job = session.get(Job, job_id)
+    if job is None or job.status not in _STARTABLE:
+        return True
+    obstacle = _obstacle(session, job)
+    if isinstance(obstacle, Details):
+        return False
+    if not obstacle and pool.has_room(Slot(job.slot), job.gpus):
+        return False
+    return job.waits_for == (obstacle or pool.shortage(Slot(job.slot), job.gpus))
+
+
+def claim(session: Session, job: Job, owner: str, lease: timedelta, pool: SlotPool) -> Claim | None:
+    """Take a waiting job, or note what it waits for. A job that can never run ends here."""
+    obstacle = _obstacle(session, job)
+    if isinstance(obstacle, Details):
+        job.details = obstacle.model_dump(mode="json")
+        transition(session, job.id, Status.ERROR, obstacle.message)
+        return None
+    slot = Slot(job.slot)
+    if obstacle or not pool.has_room(slot, job.gpus):
+        job.waits_for = obstacle or pool.shortage(slot, job.gpus)
+        return None
+    transition(session, job.id, Status.RUNNING, "claimed by a free slot")
+    if job.action == PULL:
+        _mark_pulling(session, job)
+    return _lease(job, owner, lease, pool.take(slot, job.gpus))
+
+
+def take_over(job: Job, owner: str, lease: timedelta, pool: SlotPool) -> Claim | None:
+    """Go on with a job whose server died, if a slot is free."""
+    slot = Slot(job.slot)
+    if not pool.has_room(slot, job.gpus):
+        return None
+    return _lease(job, owner, lease, pool.take(slot, job.gpus))
+
+
+def orphans(session: Session, owner: str, held: Collection[UUID]) -> Sequence[Job]:
+    """Active jobs that nobody watches: this server's from before its restart, and those with an old lease."""
+    lost = or_(
+        Job.lease_owner.is_(None),
+        Job.lease_expires_on.is_(None),
+        Job.lease_expires_on < now(),
+        Job.lease_owner == owner,
+    )
+    return session.scalars(select(Job).where(Job.status.in_(_ACTIVE), lost, Job.id.not_in(held))).all()
+
+
+def extend(session: Session, tokens: Collection[UUID], lease: timedelta) -> None:
+    """The heartbeat of the jobs that this server watches."""
+    session.execute(update(Job).where(Job.lease_token.in_(tokens)).values(lease_expires_on=now() + lease))
+
+
+def release(session: Session, token: UUID) -> None:
+    """Let go of a job that has not ended, so that the next server to start goes on with it."""
+    session.execute(
+        update(Job)
+        .where(Job.lease_token == token)
+        .values(lease_owner=None, lease_token=None, lease_expires_on=None)
+    )
+
+
+def canceling(session: Session, held: Collection[UUID]) -> Sequence[UUID]:
+    """Which of the jobs that run here were asked to cancel."""
+    return session.scalars(select(Job.id).where(Job.id.in_(held), Job.status == Status.CANCELING.value)).all()
+
+
+def _lease(job: Job, owner: str, lease: timedelta, gpus: tuple[int, ...]) -> Claim:
+    token = uuid4()
+    job.lease_owner = owner
+    job.lease_token = token
+    job.lease_expires_on = now() + lease
+    job.attempt += 1
+    return Claim(job_id=job.id, token=token, slot=Slot(job.slot), gpus=gpus)
+
+
+def _obstacle(session: Session, job: Job) -> str | Details:
+    """What the job waits for ("" for nothing), or the failure that keeps it from ever running."""
+    if job.parent_id is not None:
+        status = session.scalars(select(Job.status).where(Job.id == job.parent_id)).one_or_none()
+        if status is None or status == Status.ERROR:
+            state = "was deleted" if status is None else "ended in an error"
+            return _never(Cause.PARENT, f"The parent job {job.parent_id} {state}.")
+        if status not in TERMINAL:
+            return f"Waits for the parent job {job.parent_id}, which is {status}"
+    return "" if job.action == PULL else _dataset_obstacle(session, job)
+
+
+def _dataset_obstacle(session: Session, job: Job) -> str | Details:
+    wanted = {dataset.id: dataset for dataset in FrozenInputs.load(job.inputs).datasets()}
+    found = session.scalars(select(Dataset).where(Dataset.id.in_(wanted))).all()
+    for dataset in found:
+        name = f"dataset {dataset.name} ({dataset.id})"
+        if dataset.status == "invalid_pull":
+            return _never(Cause.BAD_DATA, f"The {name} is not usable: {dataset.status_reason}")
+        if dataset.status != "pull_complete":
+            return f"Waits for the {name} to be pulled"
+    return ""
+
+
+def _never(cause: Cause, message: str) -> Details:
+    details = Details(at=now())
+    details.fail(cause, message)
+    return details
+
+
+def _mark_pulling(session: Session, job: Job) -> None:
+    session.execute(update(Dataset).where(Dataset.id == job.dataset_id).values(status="in_progress"))

@@ -1,0 +1,145 @@
+"""Folds a worker's events into the job's row, each once, and settles how the job ends."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tunesmith.protocol import Cause, Done, Event, EventTail, Failed, Interrupted, JobFolder
+from tunesmith.server.datasets.tables import Dataset
+from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.jobs.details import Details
+from tunesmith.server.jobs.inputs import PULL
+from tunesmith.server.jobs.states import TERMINAL, Status, transition
+from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.database import Database
+from tunesmith.server.scheduling.claims import release
+
+_LOG_TAIL_LINES = 20
+
+
+class LeaseLostError(Exception):
+    """Another server has the job now; this one must no longer write to it."""
+
+
+def fold(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bool:
+    """Take in the events written since the last call. True when the job needs no worker any more.
+
+    Events, offset and state change in one transaction, so that each event counts once.
+
+    Raises:
+        LeaseLostError: the lease is another's.
+    """
+    with database.write() as session:
+        job = _held(session, job_id, token)
+        tail = EventTail(folder, job.events_offset)
+        events = list(tail.read())
+        if events:
+            _apply(job, events)
+            job.events_offset = tail.offset
+            for event in events:
+                _settle(session, job, event, folder)
+        return job.lease_token is None
+
+
+def settle_silent_end(database: Database, job_id: UUID, token: UUID, folder: JobFolder, ending: str) -> None:
+    """The worker is gone and never said how the job ended."""
+    message = f"The worker was lost: {ending}."
+    with database.write() as session:
+        job = _held(session, job_id, token)
+        if not _settle_stopped(session, job):
+            _fail(session, job, Failed(cause=Cause.LOST_WORKER, message=message), folder)
+
+
+def settle_if_stopping(database: Database, job_id: UUID, token: UUID) -> bool:
+    """End a job that was asked to stop while no worker runs it. False when it should run."""
+    with database.write() as session:
+        return _settle_stopped(session, _held(session, job_id, token))
+
+
+def settle_failure(database: Database, job_id: UUID, token: UUID, folder: JobFolder, failure: Failed) -> None:
+    """The job cannot be started."""
+    with database.write() as session:
+        job = _held(session, job_id, token)
+        if not _settle_stopped(session, job):
+            _fail(session, job, failure, folder)
+
+
+def _held(session: Session, job_id: UUID, token: UUID) -> Job:
+    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).one_or_none()
+    if job is None or job.lease_token != token:
+        raise LeaseLostError
+    return job
+
+
+def _apply(job: Job, events: Iterable[Event]) -> None:
+    details = Details.model_validate(job.details)
+    for event in events:
+        details.apply(event)
+    job.details = details.model_dump(mode="json")
+
+
+def _settle(session: Session, job: Job, event: Event, folder: JobFolder) -> None:
+    if job.status in TERMINAL or not isinstance(event, Done | Failed | Interrupted):
+        return
+    if isinstance(event, Done) and job.status != Status.CANCELING:
+        _finish(session, job, event.outcome)
+    elif _settle_stopped(session, job):
+        return
+    elif isinstance(event, Failed):
+        _fail(session, job, event, folder)
+    elif job.lease_token is not None:
+        release(session, job.lease_token)  # stopped with its server: the next one goes on with it
+        job.lease_token = None
+
+
+def _settle_stopped(session: Session, job: Job) -> bool:
+    """A job that was asked to stop has stopped, however its worker ended."""
+    if job.status == Status.CANCELING:
+        transition(session, job.id, Status.CANCELED, "the worker has ended")
+        if job.action == PULL:
+            _set_dataset(session, job, "invalid_pull", "The pull was cancelled.", {})
+        return True
+    if job.status == Status.PAUSING:
+        transition(session, job.id, Status.PAUSED, "the worker has ended")
+        return True
+    return False
+
+
+def _finish(session: Session, job: Job, outcome: dict[str, Any]) -> None:
+    transition(session, job.id, Status.DONE, "the worker reported success")
+    if job.action == PULL:
+        valid = bool(outcome.get("valid"))
+        reason = "" if valid else str(outcome.get("sentence", ""))
+        _set_dataset(session, job, "pull_complete" if valid else "invalid_pull", reason, outcome)
+    elif job.experiment_id is not None:
+        _note_checkpoints(session, job)
+
+
+def _fail(session: Session, job: Job, failure: Failed, folder: JobFolder) -> None:
+    details = Details.model_validate(job.details)
+    details.at = failure.time
+    details.fail(failure.cause, failure.message, failure.advice)
+    details.log_tail = folder.log_tail(_LOG_TAIL_LINES)
+    job.details = details.model_dump(mode="json")
+    transition(session, job.id, Status.ERROR, f"{failure.cause.value}: {failure.message}")
+    if job.action == PULL:
+        _set_dataset(session, job, "invalid_pull", f"{failure.message} {details.advice}", {})
+
+
+def _set_dataset(session: Session, job: Job, status: str, reason: str, report: dict[str, Any]) -> None:
+    dataset = session.get(Dataset, job.dataset_id, with_for_update=True)
+    if dataset is not None:
+        dataset.status, dataset.status_reason, dataset.report = status, reason, report
+
+
+def _note_checkpoints(session: Session, job: Job) -> None:
+    """Keep the epochs of a training's best and latest checkpoint where clients look for them."""
+    details = Details.model_validate(job.details)
+    epochs = {f"best_model_{job.id}": details.best_epoch, f"latest_model_{job.id}": details.latest_epoch}
+    known = {name: epoch for name, epoch in epochs.items() if epoch is not None}
+    experiment = session.get(Experiment, job.experiment_id, with_for_update=True)
+    if experiment is not None and known:
+        experiment.checkpoint_epoch_number = experiment.checkpoint_epoch_number | known

@@ -1,0 +1,87 @@
+"""Turns a job's row into what its worker is told."""
+
+import os
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tunesmith.protocol import JobRequest, ParentInput, Resources, ResultsTarget
+from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.jobs.checkpoints import choose_files
+from tunesmith.server.jobs.inputs import FrozenInputs
+from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.database import Database
+from tunesmith.server.kit.secrets import Vault
+from tunesmith.server.kit.settings import Settings
+from tunesmith.server.scheduling.claims import Claim
+from tunesmith.server.workspaces.tables import Workspace
+from tunesmith.storage.files import Files
+
+Secrets = dict[str, dict[str, str]]
+
+
+def build_request(
+    database: Database, vault: Vault, settings: Settings, claim: Claim
+) -> tuple[JobRequest, Secrets]:
+    """The request and the secrets of the stores it names.
+
+    Raises:
+        StorageError: the parent's results cannot be listed.
+        ServiceError: the parent has no file that the action can use.
+    """
+    with database.read() as session:
+        job = session.get_one(Job, claim.job_id)
+        parent = session.get(Job, job.parent_id) if job.parent_id else None
+        experiment = session.get(Experiment, job.experiment_id) if job.experiment_id else None
+        frozen = FrozenInputs.load(job.inputs)
+        secrets = _secrets(session, vault, frozen)
+    results = frozen.results_of(job.id)
+    request = JobRequest(
+        job_id=job.id,
+        attempt=job.attempt,
+        action=job.action,
+        network=job.network,
+        specs=job.specs,
+        train_datasets=tuple(one.as_input(settings.datasets_dir) for one in frozen.train_datasets),
+        eval_dataset=frozen.eval_dataset and frozen.eval_dataset.as_input(settings.datasets_dir),
+        inference_dataset=frozen.inference_dataset
+        and frozen.inference_dataset.as_input(settings.datasets_dir),
+        calibration_dataset=frozen.calibration_dataset
+        and frozen.calibration_dataset.as_input(settings.datasets_dir),
+        parent=_parent_input(parent, experiment, secrets) if parent else None,
+        results=ResultsTarget(location=results) if results else None,
+        metric=frozen.metric,
+        resources=Resources(threads=_threads(settings), gpus=claim.gpus),
+    )
+    return request, secrets
+
+
+def _parent_input(parent: Job, experiment: Experiment | None, secrets: Secrets) -> ParentInput | None:
+    location = FrozenInputs.load(parent.inputs).results_of(parent.id)
+    if location is None or experiment is None:
+        return None
+    listing = [info.key for info in Files(location, secrets.get(location.store.id, {})).list()]
+    files = choose_files(
+        parent.action,
+        experiment.checkpoint_choose_method,
+        experiment.checkpoint_epoch_number,
+        parent.id,
+        listing,
+    )
+    return ParentInput(
+        job_id=parent.id, action=parent.action, results=location, specs=parent.specs, files=files
+    )
+
+
+def _secrets(session: Session, vault: Vault, frozen: FrozenInputs) -> Secrets:
+    stores = {one.source.store.id for one in frozen.datasets()}
+    if frozen.workspace:
+        stores.add(frozen.workspace.store.id)
+    rows = session.scalars(select(Workspace).where(Workspace.id.in_([UUID(one) for one in stores])))
+    return {str(row.id): vault.open(row.sealed_secrets) for row in rows}
+
+
+def _threads(settings: Settings) -> int:
+    """The processor's cores, shared by the jobs that may compute at once."""
+    return max(1, (os.cpu_count() or 1) // settings.compute_slots)

@@ -1,0 +1,152 @@
+"""Carries one claimed job from its claim to its end, in a thread of its own."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_UN, flock
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from tunesmith.protocol import Cause, Failed, JobFolder, Launch
+from tunesmith.server.kit.database import Database
+from tunesmith.server.kit.errors import ServiceError
+from tunesmith.server.kit.secrets import Vault
+from tunesmith.server.kit.settings import Settings
+from tunesmith.server.scheduling.claims import Claim, release
+from tunesmith.server.scheduling.executors.base import Executor, ExecutorError, Worker
+from tunesmith.server.scheduling.folding import (
+    LeaseLostError,
+    fold,
+    settle_failure,
+    settle_if_stopping,
+    settle_silent_end,
+)
+from tunesmith.server.scheduling.requests import build_request
+from tunesmith.storage.errors import StorageError
+
+LINGER_SECONDS = 5.0
+"""How long a worker may take to exit after it said how the job ended."""
+
+_log = structlog.get_logger()
+
+
+class Watch(threading.Thread):
+    """Starts a job's worker, folds its events as they come, and settles its end."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        settings: Settings,
+        database: Database,
+        vault: Vault,
+        executor: Executor,
+        on_end: Callable[["Watch"], None],
+    ) -> None:
+        super().__init__(name=f"watch-{claim.job_id}", daemon=True)
+        self.claim = claim
+        self._settings = settings
+        self._database = database
+        self._vault = vault
+        self._executor = executor
+        self._on_end = on_end
+        self._folder = JobFolder(settings.jobs_dir / str(claim.job_id))
+        self._guard = threading.Lock()
+        self._worker: Worker | None = None
+        self._stop_grace: float | None = None
+        self._suspended = False
+
+    def run(self) -> None:
+        """The whole life of the claim."""
+        try:
+            self._carry()
+        except LeaseLostError:
+            _log.warning("lease_lost", job=str(self.claim.job_id))
+            self.stop(0)
+        except SQLAlchemyError:
+            # The lease runs out, and whichever server reaches the database first goes on with the job.
+            _log.exception("watch_lost_database", job=str(self.claim.job_id))
+            self.stop(0)
+        finally:
+            self._on_end(self)
+
+    def stop(self, grace: float) -> None:
+        """Ask the worker to end, and end it when the grace (seconds) is over. Asking again is harmless."""
+        with self._guard:
+            if self._stop_grace is not None:
+                return
+            self._stop_grace = grace
+            worker = self._worker
+        if worker:
+            self._end(worker, grace)
+
+    def suspend(self, grace: float) -> None:
+        """Stop because the server stops: the job stays Running and goes on when a server is back."""
+        self._suspended = True
+        self.stop(grace)
+
+    def _carry(self) -> None:
+        self._await_folder()
+        if self._fold() or settle_if_stopping(self._database, self.claim.job_id, self.claim.token):
+            return
+        worker = self._launch()
+        if worker is None:
+            return
+        while worker.wait():
+            if self._fold():
+                self._end(worker, LINGER_SECONDS, ask=False)
+        if not self._fold():
+            self._settle_silence(worker)
+
+    def _fold(self) -> bool:
+        return fold(self._database, self.claim.job_id, self.claim.token, self._folder)
+
+    def _await_folder(self) -> None:
+        """A worker of a server that died may still be writing its checkpoint: it leaves first."""
+        with suppress(FileNotFoundError), self._folder.lock_path.open("r+") as lock:
+            flock(lock, LOCK_EX)
+            flock(lock, LOCK_UN)
+
+    def _launch(self) -> Worker | None:
+        """A running worker, or None when the job ended before it had one."""
+        try:
+            request, secrets = build_request(self._database, self._vault, self._settings, self.claim)
+            self._folder.create(request)
+            worker = self._executor.launch(
+                Launch(folder=self._folder.root.resolve(), secrets=secrets), self.claim.slot
+            )
+        except ServiceError as error:
+            self._fail(Cause.PARENT, str(error))
+        except (StorageError, OSError) as error:
+            self._fail(Cause.STORAGE, f"The job could not be prepared: {error}")
+        except ExecutorError as error:
+            self._fail(Cause.INTERNAL, str(error))
+        else:
+            with self._guard:
+                self._worker = worker
+                grace = self._stop_grace
+            if grace is not None:
+                self._end(worker, grace)
+            return worker
+        return None
+
+    def _fail(self, cause: Cause, message: str) -> None:
+        failure = Failed(cause=cause, message=message)
+        settle_failure(self._database, self.claim.job_id, self.claim.token, self._folder, failure)
+
+    def _settle_silence(self, worker: Worker) -> None:
+        if not self._suspended:
+            settle_silent_end(
+                self._database, self.claim.job_id, self.claim.token, self._folder, worker.ending
+            )
+            return
+        with self._database.write() as session:
+            release(session, self.claim.token)
+
+    @staticmethod
+    def _end(worker: Worker, grace: float, *, ask: bool = True) -> None:
+        if ask:
+            worker.stop()
+        timer = threading.Timer(grace, worker.kill)
+        timer.daemon = True
+        timer.start()
