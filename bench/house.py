@@ -1,0 +1,91 @@
+"""What the benchmarks share: figures, and a server of their own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from socket import AF_INET, SOCK_STREAM, socket
+
+import httpx
+
+from tunesmith.client import Client
+
+ORG = "bench"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value, with the most that it may be."""
+
+    name: str
+    value: float
+    unit: str = ""
+    limit: float | None = None
+
+    @property
+    def limit_text(self) -> str:
+        """The limit as shown."""
+        return "" if self.limit is None else f"at most {self.limit:g}"
+
+    @property
+    def missed(self) -> bool:
+        """Whether the value is over its limit."""
+        return self.limit is not None and self.value > self.limit
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process that a benchmark started."""
+
+    url: str
+    data_dir: Path
+    process: subprocess.Popen[bytes]
+    seconds_to_healthy: float
+
+    def client(self) -> Client:
+        """A client that is logged in."""
+        command = [sys.executable, "-m", "tunesmith", "keys", "create", "--org", ORG, "--user", "bench"]
+        made = subprocess.run(
+            [*command, "--data-dir", str(self.data_dir)], check=True, capture_output=True, text=True
+        )
+        return Client(self.url, org=ORG, api_key=made.stdout.split()[-1])
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """A server on a free port with an empty data folder, ended with the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "tunesmith", "serve", "--data-dir", folder, "--port", str(port)]
+        begun = time.perf_counter()
+        with (Path(folder) / "server.log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ.copy())
+        try:
+            yield Server(url, Path(folder), process, _seconds_to_healthy(url, begun))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _seconds_to_healthy(url: str, begun: float) -> float:
+    deadline = begun + 60
+    while time.perf_counter() < deadline:
+        try:
+            if httpx.get(f"{url}/api/v1/health").status_code == httpx.codes.OK:
+                return time.perf_counter() - begun
+        except httpx.TransportError:
+            time.sleep(0.005)
+    raise RuntimeError(f"{url} did not become healthy within 60 s")
+
+
+def _free_port() -> int:
+    with socket(AF_INET, SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
