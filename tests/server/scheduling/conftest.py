@@ -63,8 +63,13 @@ class House:
             self.workspace = Location(store=FolderStore(id=str(space.id), path=folder))
             folder.mkdir()
             experiment = Experiment(
-                org_id=org.id, user_id=user.id, name="e", description="", version="1",
-                network_arch="classification_pyt", workspace_id=space.id,
+                org_id=org.id,
+                user_id=user.id,
+                name="e",
+                description="",
+                version="1",
+                network_arch="classification_pyt",
+                workspace_id=space.id,
             )
             session.add(experiment)
             session.flush()
@@ -93,8 +98,15 @@ class House:
     def dataset(self, status: str = "starting", reason: str = "") -> UUID:
         with self.database.write() as session:
             dataset = Dataset(
-                org_id=self.org_id, user_id=self.user_id, name="d", description="", version="1", logo="",
-                type="image_classification", format="classification_pyt", status=status,
+                org_id=self.org_id,
+                user_id=self.user_id,
+                name="d",
+                description="",
+                version="1",
+                logo="",
+                type="image_classification",
+                format="classification_pyt",
+                status=status,
                 status_reason=reason,
             )
             session.add(dataset)
@@ -128,9 +140,7 @@ class House:
         return self.until(job_id, lambda job: job.status in TERMINAL)
 
     def until_running(self, job_id: UUID) -> Job:
-        return self.until(
-            job_id, lambda job: Details.model_validate(job.details).status == "RUNNING"
-        )
+        return self.until(job_id, lambda job: Details.model_validate(job.details).status == "RUNNING")
 
 
 @pytest.fixture

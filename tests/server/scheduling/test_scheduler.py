@@ -106,7 +106,11 @@ def test_a_job_waits_for_its_dataset_and_fails_with_it(house):
     house.start()
     dataset_id = house.dataset()
     frozen = FrozenDataset(
-        id=dataset_id, revision=1, name="d", type="image_classification", format="classification_pyt",
+        id=dataset_id,
+        revision=1,
+        name="d",
+        type="image_classification",
+        format="classification_pyt",
         source=house.workspace,
     )
     job_id = house.post("train", inputs=FrozenInputs(train_datasets=(frozen,)).dump())
@@ -164,5 +168,3 @@ def test_transitions_off_the_table_are_refused_and_leave_no_trace(house):
     with house.database.write() as session, pytest.raises(IllegalTransitionError, match="is Pending"):
         transition(session, job_id, Status.DONE, "no")
     assert house.history(job_id) == []
-
-

@@ -1,0 +1,90 @@
+"""The job folder: what one process writes, another reads, whole or not at all."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tunesmith.protocol import (
+    Done,
+    EventTail,
+    Heartbeat,
+    JobFolder,
+    JobRequest,
+    Metrics,
+    Progress,
+    Started,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JobFolder:
+    folder = JobFolder(tmp_path / "job")
+    folder.create(JobRequest(job_id=uuid4(), action="train", specs={"train": {"num_epochs": 3}}))
+    return folder
+
+
+def test_the_request_comes_back_as_written(folder):
+    assert folder.request().specs == {"train": {"num_epochs": 3}}
+
+
+def test_events_are_read_once_in_order(folder):
+    tail = EventTail(folder)
+    folder.append(Started(pid=1, host="here"))
+    assert [event.kind for event in tail.read()] == ["started"]
+    folder.append(Progress(epoch=1, max_epoch=2))
+    folder.append(Done(outcome={"accuracy": 0.5}))
+    assert [event.kind for event in tail.read()] == ["progress", "done"]
+    assert list(tail.read()) == []
+
+
+def test_reading_goes_on_from_an_offset(folder):
+    folder.append(Heartbeat())
+    first = EventTail(folder)
+    list(first.read())
+    folder.append(Done())
+    assert [event.kind for event in EventTail(folder, first.offset).read()] == ["done"]
+
+
+def test_values_that_are_not_finite_are_null(folder):
+    folder.append(Metrics(values={"loss": float("nan"), "accuracy": 1.0, "rate": float("-inf")}))
+    assert "NaN" not in folder.events_path.read_text()
+    (event,) = EventTail(folder).read()
+    assert event.values == {"loss": None, "accuracy": 1.0, "rate": None}
+
+
+def test_half_a_line_waits_and_never_spoils_the_next(folder):
+    tail = EventTail(folder)
+    with folder.events_path.open("a") as events:
+        events.write('{"kind": "prog')
+    assert list(tail.read()) == []
+    folder.create(folder.request())
+    folder.append(Done())
+    assert [event.kind for event in tail.read()] == ["done"]
+
+
+def test_a_reader_beside_a_killed_writer_sees_whole_events_only(folder):
+    code = (
+        "import sys; from pathlib import Path; from tunesmith.protocol import *\n"
+        "folder = JobFolder(Path(sys.argv[1]))\n"
+        "n = 0\n"
+        "while True: n += 1; folder.append(Progress(epoch=n, message='x' * 500)); n == 200 and print(flush=True)"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", code, str(folder.root)], stdout=subprocess.PIPE)
+    writer.stdout.readline()
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    writer.stdout.close()
+    epochs = [event.epoch for event in EventTail(folder).read()]
+    assert len(epochs) >= 200
+    assert epochs == list(range(1, len(epochs) + 1))
+
+
+def test_the_tail_of_a_log_that_is_not_there_is_empty(folder):
+    assert folder.log_tail() == []
+    folder.log_path.write_bytes("\n".join(f"line {n}" for n in range(100)).encode() + b"\n\xff")
+    assert folder.log_tail(2) == ["line 99", "\ufffd"]
