@@ -1,10 +1,12 @@
 """What looking into a dataset brought to light."""
 
+from collections import defaultdict
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
 SENTENCE_LIMIT = 900
+SHOWN_PER_KIND = 20
 
 
 class Severity(StrEnum):
@@ -19,9 +21,9 @@ class Finding(BaseModel):
 
     Attributes:
         file: where, relative to the dataset's folder; a member of an archive stands behind a slash.
-        message: what is wrong, without the file's name.
-        remedy: what to do about it.
-        count: how many files this finding stands for.
+        message: what is wrong, without the file's name and without a full stop.
+        remedy: what to do about it, as a sentence.
+        count: how many things of this kind the finding stands for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,16 +35,43 @@ class Finding(BaseModel):
     count: int = 1
 
     def sentence(self) -> str:
-        """The finding as one or two sentences."""
+        """The finding as two sentences."""
         more = f" (and {self.count - 1} more like it)" if self.count > 1 else ""
         return f"{self.file}: {self.message}{more}. {self.remedy}"
 
 
-class DatasetReport(BaseModel):
-    """The findings of one dataset, and what was counted: files, bytes, images per split and class.
+class Findings:
+    """Collects findings; of each kind the first twenty are kept, the last of them counts the rest."""
 
-    `counts` is JSON: {"files": 4, "bytes": 9, "images": {"images_train": 1297},
-    "classes": {"images_train": {"cat": 3}}, "decoded": 1297}; which keys there are depends on the format.
+    def __init__(self) -> None:
+        self._by_kind: dict[str, list[Finding]] = defaultdict(list)
+
+    def error(self, kind: str, file: str, message: str, remedy: str) -> None:
+        """Note something that forbids the dataset's use."""
+        self._add(kind, Finding(severity=Severity.ERROR, file=file, message=message, remedy=remedy))
+
+    def warning(self, kind: str, file: str, message: str, remedy: str) -> None:
+        """Note something odd."""
+        self._add(kind, Finding(severity=Severity.WARNING, file=file, message=message, remedy=remedy))
+
+    def _add(self, kind: str, finding: Finding) -> None:
+        same = self._by_kind[kind]
+        if len(same) < SHOWN_PER_KIND:
+            same.append(finding)
+        else:
+            same[-1] = same[-1].model_copy(update={"count": same[-1].count + 1})
+
+    def all(self) -> tuple[Finding, ...]:
+        """What was found, errors first."""
+        found = [finding for same in self._by_kind.values() for finding in same]
+        return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
+
+
+class DatasetReport(BaseModel):
+    """The findings of one dataset, and what was counted.
+
+    `counts` is plain JSON. For classification: `images` by split, `classes` by split and class, `decoded`
+    (how many images were opened to the last pixel: all, or a sample of a large set).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,16 +99,14 @@ class DatasetReport(BaseModel):
         worst = self.errors or self.warnings
         if not worst:
             return "The dataset is valid."
+        total = sum(finding.count for finding in worst)
         kind = "error" if self.errors else "warning"
-        text = f"{len(worst)} {kind}{'s' if len(worst) > 1 else ''}."
-        for shown, finding in enumerate(worst):
-            more = f" {len(worst) - shown} more in the log."
-            line = f" {finding.sentence()}"
-            if len(text) + len(line) + len(more) >= SENTENCE_LIMIT:
-                return text + (_shortened(line, len(text) + len(more)) if shown == 0 else "") + more
+        text = f"{total} {kind}{'s' if total > 1 else ''}:"
+        for index, finding in enumerate(worst):
+            more = f" ({total} in all; see the report for the rest.)"
+            line = " " + finding.sentence()
+            room = SENTENCE_LIMIT - 1 - len(text) - len(more)
+            if len(line) > room:
+                return text + (line[: room - 3] + "..." if index == 0 else "") + more
             text += line
         return text
-
-
-def _shortened(line: str, used: int) -> str:
-    return line[: SENTENCE_LIMIT - used - 4] + "..."

@@ -185,4 +185,4 @@ class _Extraction:
         return path.relative_to(self._root).as_posix()
 
     def _refused(self, what: str) -> ArchiveError:
-        return ArchiveError(f"{self._archive.name} {what}; pack it again without that.")
+        return ArchiveError(self._archive.name, what, "Pack it again without that.")

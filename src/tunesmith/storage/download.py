@@ -51,9 +51,10 @@ class PartFile:
             os.fsync(part.fileno())
         return size
 
-    def finish(self) -> None:
-        """Give the part file its name."""
+    def finish(self, modified: float) -> None:
+        """Give the part file its name, and the time (seconds since 1970) at which its object was modified."""
         with self._named():
+            os.utime(self._part, (modified, modified))
             self._part.replace(self._target)
             self._note.unlink(missing_ok=True)
 

@@ -14,4 +14,16 @@ class InvalidKeyError(StorageError, ValueError):
 
 
 class ArchiveError(Exception):
-    """An archive cannot be extracted; the message names the archive, the member and the rule."""
+    """An archive cannot be extracted.
+
+    Attributes:
+        archive: its file name.
+        fault: what is wrong with it, to follow its name in a sentence.
+        remedy: what to do about it, as a sentence.
+    """
+
+    def __init__(self, archive: str, fault: str, remedy: str) -> None:
+        self.archive = archive
+        self.fault = fault
+        self.remedy = remedy
+        super().__init__(f"{archive} {fault}. {remedy}")

@@ -96,7 +96,7 @@ class Files:
             obstore.put(self._store, whole, data)
 
     def download(self, key: str, target: Path, on_bytes: Callable[[int], None] | None = None) -> None:
-        """Fetch the file to `target`, which gets its name when it is whole.
+        """Fetch the file to `target`, which gets its name, and its object's time, when it is whole.
 
         What an earlier, killed download of the same object left is continued. `on_bytes` is called with
         the size of each chunk, after a first call with what was already there; what it raises ends the
@@ -115,7 +115,7 @@ class Files:
             raise StorageError(
                 f"The {self._faults.store} sent {size} bytes of {key} instead of {meta['size']}; try again."
             )
-        part.finish()
+        part.finish(meta["last_modified"].timestamp())
 
     def upload(self, source: Path, key: str) -> None:
         """Store a file of this machine under the key, part by part: it is never whole in memory."""

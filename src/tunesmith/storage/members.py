@@ -22,6 +22,7 @@ CHUNK = 1 << 20
 # tarfile reads the headers that hold long names whole; honest ones are far smaller than this.
 _LARGEST_READ = 4 << 20
 
+_AGAIN = "Pack and upload it again."
 _Plain = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 
 
@@ -62,7 +63,7 @@ def members(archive: Path) -> Iterator[Member]:
         head = file.read(6)
         file.seek(0)
         if not head:
-            raise ArchiveError(f"{archive.name} is empty; pack and upload it again.")
+            raise ArchiveError(archive.name, "is empty", _AGAIN)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             found = _zip_members(file)
         else:
@@ -83,7 +84,7 @@ def _named(archive: Path) -> Iterator[None]:
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError) as error:
         raise _damaged(archive, error) from None
     except (RuntimeError, NotImplementedError) as error:  # zipfile's words for encryption and odd methods
-        raise ArchiveError(f"{archive.name} cannot be read: {error}. Pack it again without that.") from None
+        raise ArchiveError(archive.name, f"cannot be read ({error})", "Pack it again without that.") from None
     except OSError as error:
         if error.errno is not None:
             raise  # this machine's trouble, not the archive's
@@ -91,9 +92,7 @@ def _named(archive: Path) -> Iterator[None]:
 
 
 def _damaged(archive: Path, error: Exception) -> ArchiveError:
-    return ArchiveError(
-        f"{archive.name} is not a whole tar or zip archive ({error}); pack and upload it again."
-    )
+    return ArchiveError(archive.name, f"is not a whole tar or zip archive ({error})", _AGAIN)
 
 
 def _decompressed(file: IO[bytes], head: bytes) -> _Plain:

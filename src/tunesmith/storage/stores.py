@@ -1,10 +1,16 @@
 """Opens the stores that locations name. Nothing is taken from the environment, only what is passed."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from obstore.store import ClientConfig, LocalStore, RetryConfig, S3Credential, S3Store
+from obstore.store import LocalStore, S3Store
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Credential
 
 from tunesmith.storage import locations
 from tunesmith.storage.errors import StorageError

@@ -1,0 +1,92 @@
+"""Image classification datasets: what is inside, whether it is whole, and its samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tunesmith.data.classes import canonical, read_classes
+from tunesmith.data.errors import DatasetError
+from tunesmith.data.image_tree import image_tree
+from tunesmith.data.pulled import PulledFolder
+
+Role = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image. `label` is the index of its class, None if it has none; `name` is its path in the archive."""
+
+    path: Path
+    label: int | None
+    name: str
+
+
+class ClassificationData:
+    """A pulled dataset, for reading.
+
+    Attributes:
+        classes: their names, in the order of their indices; empty for formats without classes.
+    """
+
+    def __init__(self, folder: PulledFolder, classes: tuple[str, ...]) -> None:
+        self._folder = folder
+        self._indices = {name: index for index, name in enumerate(classes)}
+        self.classes = classes
+
+    @classmethod
+    def open(cls, pulled: Path) -> "ClassificationData":
+        """The dataset in the cache folder of a finished pull.
+
+        Raises:
+            DatasetError: its class list is unusable.
+        """
+        folder = PulledFolder(pulled)
+        listed = folder.files / "classes.txt"
+        return cls(folder, read_classes(listed) if listed.exists() else ())
+
+    def samples(self, role: Role) -> list[Sample]:
+        """The images for a role, sorted by name.
+
+        They are those of images_<role>.tar.gz; or, if the dataset holds a single archive, of that one.
+
+        Raises:
+            DatasetError: no archive serves the role, it is empty, or images to learn from or to measure
+                with lie outside the class folders. Images to predict on may.
+        """
+        archive = self._archive(role)
+        tree = image_tree(archive, self.classes)
+        samples = [
+            Sample(path, self._label(folder), path.relative_to(tree.root).as_posix())
+            for folder, paths in [*tree.by_folder.items(), ("", tree.loose)]
+            for path in paths
+        ]
+        if not samples:
+            raise DatasetError(f"{archive.name}.tar.gz holds no image; upload images and pull again.")
+        if role != "test":
+            self._require_labels(archive, samples)
+        return sorted(samples, key=lambda sample: sample.name)
+
+    def _label(self, folder: str) -> int | None:
+        return self._indices.get(canonical(folder))
+
+    def _archive(self, role: Role) -> Path:
+        own = self._folder.extracted / f"images_{role}"
+        if own.is_dir():
+            return own
+        there = sorted(path for path in self._folder.extracted.glob("images_*") if path.is_dir())
+        if len(there) == 1:
+            return there[0]
+        names = ", ".join(f"{path.name}.tar.gz" for path in there) or "no archive"
+        raise DatasetError(
+            f"images_{role}.tar.gz is missing: the dataset holds {names}. "
+            f"Upload it, or attach a dataset that holds images for this use alone."
+        )
+
+    def _require_labels(self, archive: Path, samples: Sequence[Sample]) -> None:
+        without = next((sample for sample in samples if sample.label is None), None)
+        if without:
+            raise DatasetError(
+                f"{archive.name}.tar.gz: the image {without.name} is in no class folder; "
+                "move it into the folder of its class, or use the dataset for testing only."
+            )
