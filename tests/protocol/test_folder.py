@@ -21,6 +21,21 @@ from tunesmith.protocol import (
 )
 
 
+WRITER = """
+import sys
+from pathlib import Path
+from tunesmith.protocol import JobFolder, Progress
+
+folder = JobFolder(Path(sys.argv[1]))
+count = 0
+while True:
+    count += 1
+    folder.append(Progress(epoch=count, message="x" * 500))
+    if count == 200:
+        print(flush=True)
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> JobFolder:
     folder = JobFolder(tmp_path / "job")
@@ -68,13 +83,7 @@ def test_half_a_line_waits_and_never_spoils_the_next(folder):
 
 
 def test_a_reader_beside_a_killed_writer_sees_whole_events_only(folder):
-    code = (
-        "import sys; from pathlib import Path; from tunesmith.protocol import *\n"
-        "folder = JobFolder(Path(sys.argv[1]))\n"
-        "n = 0\n"
-        "while True: n += 1; folder.append(Progress(epoch=n, message='x' * 500)); n == 200 and print(flush=True)"
-    )
-    writer = subprocess.Popen([sys.executable, "-c", code, str(folder.root)], stdout=subprocess.PIPE)
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder.root)], stdout=subprocess.PIPE)
     writer.stdout.readline()
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
