@@ -141,8 +141,10 @@ class _Pull:
         infos = [listing[key] for key in self._layout.files(listing)]
         self._download(infos)
         findings = self._extract(infos)
-        report = check(self._layout, self._folder, self._intents, self._on_progress, self._should_stop)
         counts = {"files": len(infos), "bytes": sum(info.size for info in infos)}
+        if not look_inside:
+            return DatasetReport(counts={**counts}, findings=findings.all())
+        report = check(self._layout, self._folder, self._intents, self._on_progress, self._should_stop)
         return DatasetReport(counts={**counts, **report.counts}, findings=(*findings.all(), *report.findings))
 
     def _listing(self) -> dict[str, FileInfo]:
