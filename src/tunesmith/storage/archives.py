@@ -94,7 +94,7 @@ class _Extraction:
         path = self._path(member.name)
         if path is None:
             return
-        with self._named(member):
+        with self._named(member.name):
             match member.kind:
                 case Kind.FOLDER:
                     path.mkdir(parents=True, exist_ok=True)
@@ -109,14 +109,15 @@ class _Extraction:
 
     def link(self) -> None:
         """Make the symbolic links, then refuse those that lead out, in circles or nowhere."""
+        # All folders come first: then none of them can be a link that was just made.
+        for path, _ in self._links:
+            with self._named(self._short(path)):
+                path.parent.mkdir(parents=True, exist_ok=True)
         for path, link in self._links:
-            if link.startswith("/"):
-                raise self._refused(f"holds the link {self._short(path)!r} to an absolute path")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
+            if link.startswith("/") or not link or "\0" in link:
+                raise self._refused(f"holds the link {self._short(path)!r} to {link!r}, not a relative path")
+            with self._named(self._short(path)):
                 path.symlink_to(link)
-            except (FileExistsError, ValueError):
-                raise self._refused(f"holds {self._short(path)!r} twice, or as an unusable link") from None
         root = self._root.resolve()
         for path, _ in self._links:
             if not self._leads_to_member(root, path):
@@ -165,14 +166,14 @@ class _Extraction:
         self.files += 1
 
     @contextmanager
-    def _named(self, member: Member) -> Iterator[None]:
+    def _named(self, name: str) -> Iterator[None]:
         try:
             yield
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            raise self._refused(f"holds {member.name!r} twice, or as a file and a folder") from None
+            raise self._refused(f"holds {name!r} twice, or as a file and a folder") from None
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                raise self._refused(f"holds {member.name[:80]!r}, a name too long for this machine") from None
+                raise self._refused(f"holds {name[:80]!r}, a name too long for this machine") from None
             raise
 
     def _leads_to_member(self, root: Path, path: Path) -> bool:

@@ -17,7 +17,7 @@ _BAD_CREDENTIALS = {
     "InvalidToken",
     "SignatureDoesNotMatch",
 }
-_UNREACHABLE = ("error sending request", "timed out", "builder error", "dns error")
+_UNREACHABLE = ("HTTP error", "timed out")
 
 
 @dataclass(frozen=True)

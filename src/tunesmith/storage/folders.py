@@ -1,10 +1,14 @@
 """What a folder needs that a bucket does not: links must not lead out of it."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tunesmith.storage.errors import StorageError
+
+# How obstore names a file while it is written.
+_HALF_WRITTEN = re.compile(r"^[^#]*#[0-9]+$")
 
 
 def refuse_way_out(root: Path, key: str) -> None:
@@ -23,8 +27,9 @@ def refuse_way_out(root: Path, key: str) -> None:
 def walk(root: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
     """The plain files below a prefix as (key, facts), in order of their keys.
 
-    Links inside the root count as what they point to; links that lead out or nowhere, devices and the
-    like are left out. A folder that is reached again from within itself is not entered twice.
+    Links inside the root count as what they point to. Links that lead out or nowhere, devices, and what a
+    killed write left half done are left out. A folder that is reached again from within itself is not
+    entered twice.
     """
     start = root / prefix if prefix else root
     if start.is_dir() and _inside(root, start):
@@ -38,7 +43,7 @@ def _walk(
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
         path = Path(entry.path)
-        if entry.is_symlink() and not _inside(root, path):
+        if _HALF_WRITTEN.search(entry.name) or (entry.is_symlink() and not _inside(root, path)):
             continue
         if entry.is_file():
             yield base + entry.name, entry.stat()
