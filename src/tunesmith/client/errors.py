@@ -14,6 +14,7 @@ TunesmithError
 ├── DatasetInvalidError        a dataset that was waited for cannot be used
 ├── WaitTimeoutError           it takes longer than the caller wanted to wait
 ├── UnsafeArchiveError         a downloaded archive would write outside its folder
+├── NotLoggedInError           this machine remembers no login
 └── ConfigError                the configuration file or an option cannot be used
 """
 
@@ -132,6 +133,13 @@ class WaitTimeoutError(TunesmithError):
 
 class UnsafeArchiveError(TunesmithError):
     """An archive holds something other than plain files inside its own folder."""
+
+
+class NotLoggedInError(TunesmithError):
+    """There is nothing to log in with."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody is logged in.", "Log in with `tunesmith login`.")
 
 
 class ConfigError(TunesmithError):

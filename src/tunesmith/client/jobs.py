@@ -1,11 +1,12 @@
 """Jobs: actions that run on an experiment."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tunesmith.client.archive import unpack
-from tunesmith.client.errors import JobFailedError, NotFoundError
+from tunesmith.client.errors import APIError, JobFailedError, NotFoundError
 from tunesmith.client.models import Job
 from tunesmith.client.session import Session
 from tunesmith.client.waiting import states
@@ -102,6 +103,19 @@ class Jobs:
             raise JobFailedError(job)
         return job
 
+    def follow_log(self, job: Job, *, interval: float = 1.0) -> Iterator[str]:
+        """The log as it grows, piece by piece, until the job has ended."""
+        seen = ""
+        while True:
+            job = self.refresh(job)  # before the log, so that the log of an ended job is whole
+            text = self._log_so_far(job)
+            if text != seen:
+                yield text.removeprefix(seen)
+                seen = text
+            if job.ended:
+                return
+            time.sleep(interval)
+
     def files(self, job: Job) -> tuple[str, ...]:
         """The names of the files that the job wrote."""
         return tuple(self._session.call("GET", self._path(job, verb="list_files")))
@@ -129,6 +143,15 @@ class Jobs:
         """The jobs of an experiment, newest first."""
         path = self._session.path("experiments", experiment_id, "jobs")
         return tuple(Job.model_validate(one) for one in self._session.pages(path, "jobs", {}))
+
+    def _log_so_far(self, job: Job) -> str:
+        """The log, empty while a job has not begun one."""
+        try:
+            return self.logs(job)
+        except APIError:
+            if job.ended:
+                raise
+            return ""
 
     def _path(self, job: Job, verb: str = "") -> str:
         kind, owner = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tunesmith.client.errors import APIError, ConnectionFailedError, refusal
+from tunesmith.client.errors import APIError, ConfigError, ConnectionFailedError, refusal
 
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 PASSING = frozenset({502, 503, 504})
@@ -115,7 +115,10 @@ class Transport:
         self, method: str, path: str, body: Any, query: Mapping[str, QueryValue] | None
     ) -> httpx.Request:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return self._http.build_request(method, path, json=body, params=query, headers=headers)
+        try:
+            return self._http.build_request(method, path, json=body, params=query, headers=headers)
+        except ValueError as error:
+            raise ConfigError(f"This cannot be sent as JSON: {error}.") from error
 
     def _send(self, request: httpx.Request, *, repeatable: bool, stream: bool) -> httpx.Response:
         for attempt in range(1, self._retry.attempts + 1):

@@ -1,0 +1,202 @@
+"""tunesmith jobs ..."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tunesmith.client.client import Client
+from tunesmith.client.commands.edits import read_object, with_edits
+from tunesmith.client.commands.exits import ExitCode
+from tunesmith.client.commands.output import JsonFlag, Output, readable_size
+from tunesmith.client.commands.watching import epochs, headline, watch
+from tunesmith.client.config import connect
+from tunesmith.client.errors import JobFailedError
+from tunesmith.client.models import Job
+
+app = typer.Typer(help="Actions that run on an experiment.", no_args_is_help=True)
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
+Owner = Annotated[
+    str | None, typer.Option("--experiment", help="Id of its experiment; looked up when left out.")
+]
+Interval = Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")]
+
+
+@app.command()
+def run(
+    experiment: Annotated[str, typer.Argument(help="Id of the experiment.")],
+    action: Annotated[str, typer.Argument(help="train, evaluate, export, inference, ...")],
+    spec: Annotated[
+        Path | None, typer.Option(help="JSON file with the spec; - reads stdin. Default: the default spec.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the spec.")
+    ] = None,
+    parent: Annotated[str | None, typer.Option(help="Id of the job that it continues from.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    follow: Annotated[bool, typer.Option("--watch", help="Watch it until it ends.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run an action."""
+    output = Output(as_json)
+    fields = {"name": name} if name else {}
+    with connect() as client:
+        specs = read_object(spec, "a spec") if spec else client.experiments.default_spec(experiment, action)
+        job = client.jobs.create(experiment, action, with_edits(specs, set_ or []), parent=parent, **fields)
+        if not follow:
+            output.created(job, f"Job {job.id} is {job.status}. Watch it: tunesmith jobs watch {job.id}")
+            return
+        if not as_json:
+            output.line(job.id)
+        _watch(client, job, output, interval=1.0)
+
+
+@app.command("list")
+def list_(
+    experiment: Annotated[str, typer.Argument(help="Id of the experiment.")], as_json: JsonFlag = False
+) -> None:
+    """List the jobs of an experiment."""
+    with connect() as client:
+        found = client.jobs.list(experiment)
+    columns = {
+        "ID": lambda one: one.id,
+        "ACTION": lambda one: one.action,
+        "STATUS": lambda one: one.status,
+        "PROGRESS": lambda one: epochs(one.progress),
+        "METRICS": lambda one: headline(one.progress),
+        "CREATED": lambda one: one.created_on,
+    }
+    Output(as_json).entries(found, columns)
+
+
+@app.command()
+def show(job: JobId, experiment: Owner = None, as_json: JsonFlag = False) -> None:
+    """Show one job: its state, its results, and why it failed."""
+    with connect() as client:
+        found = located(client, job, experiment)
+    Output(as_json).details(found, _fields(found))
+
+
+@app.command("watch")
+def watch_(job: JobId, experiment: Owner = None, interval: Interval = 1.0, as_json: JsonFlag = False) -> None:
+    """Watch a job until it ends; Ctrl-C stops watching, not the job."""
+    with connect() as client:
+        _watch(client, located(client, job, experiment), Output(as_json), interval)
+
+
+@app.command()
+def logs(
+    job: JobId,
+    experiment: Owner = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+    interval: Interval = 1.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the log of a job."""
+    output = Output(as_json)
+    with connect() as client:
+        found = located(client, job, experiment)
+        if as_json:
+            output.document({"id": found.id, "log": client.jobs.logs(found)})
+        elif follow:
+            for text in client.jobs.follow_log(found, interval=interval):
+                output.text(text)
+        else:
+            output.text(client.jobs.logs(found))
+
+
+@app.command()
+def cancel(job: JobId, experiment: Owner = None, as_json: JsonFlag = False) -> None:
+    """Ask a job to stop."""
+    output = Output(as_json)
+    with connect() as client:
+        found = located(client, job, experiment)
+        client.jobs.cancel(found)
+        found = client.jobs.refresh(found)
+    if as_json:
+        output.document(found.raw())
+    output.tell(f"Job {job} is {found.status}.")
+
+
+@app.command()
+def files(job: JobId, experiment: Owner = None, as_json: JsonFlag = False) -> None:
+    """List the files that a job wrote."""
+    output = Output(as_json)
+    with connect() as client:
+        names = client.jobs.files(located(client, job, experiment))
+    if as_json:
+        output.document(names)
+        return
+    for name in names:
+        output.line(name)
+
+
+@app.command()
+def download(
+    job: JobId,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to write to. Default: one named after the job.")
+    ] = None,
+    file: Annotated[
+        list[str] | None, typer.Option(help="Only this file, as `jobs files` names it; may be repeated.")
+    ] = None,
+    experiment: Owner = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Fetch the files of a job."""
+    output = Output(as_json)
+    target = to or Path(job)
+    with connect() as client:
+        found = located(client, job, experiment)
+        with output.busy("Downloading"):
+            written = (
+                client.jobs.download_files(found, file, target)
+                if file
+                else client.jobs.download(found, target)
+            )
+    if as_json:
+        output.document([str(path) for path in written])
+        return
+    for path in written:
+        output.line(f"{path}\t{readable_size(path)}")
+    output.tell(f"Wrote {len(written)} file(s) to {target}.")
+
+
+def located(client: Client, job_id: str, experiment_id: str | None) -> Job:
+    """The job, looked for in every experiment if it is not known whose it is."""
+    return client.jobs.get(experiment_id, job_id) if experiment_id else client.jobs.find(job_id)
+
+
+def _watch(client: Client, job: Job, output: Output, interval: float) -> None:
+    states = client.jobs.follow(job, interval=interval)
+    try:
+        ended = [*states][-1] if output.as_json else watch(states, output.stderr)
+    except KeyboardInterrupt:
+        output.tell(f"The job goes on. Stop it: tunesmith jobs cancel {job.id}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if output.as_json:
+        output.document(ended.raw())
+    if ended.status != "Done":
+        raise JobFailedError(ended)
+    output.tell(f"Job {ended.id} is Done. Fetch its files: tunesmith jobs download {ended.id}")
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    progress = job.progress
+    return {
+        "id": job.id,
+        "action": job.action,
+        "status": job.status,
+        "name": job.name,
+        "experiment": job.experiment_id,
+        "dataset": job.dataset_id,
+        "parent": job.parent_id,
+        "created": job.created_on,
+        "progress": epochs(progress),
+        "message": progress.message,
+        "cause": progress.failure_message,
+        "advice": progress.advice,
+        **progress.latest,
+        **progress.results,
+    }

@@ -1,0 +1,84 @@
+"""tunesmith workspaces ..."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunesmith.client.commands.edits import read_object
+from tunesmith.client.commands.output import JsonFlag, Output
+from tunesmith.client.config import connect
+
+app = typer.Typer(help="Storage that datasets come from and results go to.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Id of the workspace.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="A name for people.")],
+    path: Annotated[
+        str | None, typer.Option(help="A folder on the server, under its TUNESMITH_WORKSPACE_ROOTS.")
+    ] = None,
+    cloud_type: Annotated[
+        str, typer.Option(help="aws, azure, gcp, huggingface or self_hosted.")
+    ] = "self_hosted",
+    details: Annotated[
+        Path | None,
+        typer.Option(help="JSON file with the store's keys (cloud_specific_details); - reads stdin."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Register a folder or a bucket."""
+    fields = read_object(details, "the store's keys") if details else {}
+    if path:
+        fields["path"] = path
+    with connect() as client:
+        workspace = client.workspaces.create(name, cloud_type, fields)
+    following = (
+        f"tunesmith datasets create --workspace {workspace.id} --type TYPE --format FORMAT --path PATH"
+    )
+    Output(as_json).created(workspace, f"Workspace {name} is ready. Add a dataset: {following}")
+
+
+@app.command("list")
+def list_(
+    name: Annotated[str | None, typer.Option(help="Only those of this name.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the workspaces."""
+    with connect() as client:
+        found = client.workspaces.list(name=name)
+    columns = {
+        "ID": lambda one: one.id,
+        "NAME": lambda one: one.name,
+        "STORE": lambda one: one.cloud_type,
+        "CREATED": lambda one: one.created_on,
+    }
+    output = Output(as_json)
+    output.entries(found, columns)
+    if not found:
+        output.tell("There is no workspace yet. Create one: tunesmith workspaces create NAME --path FOLDER")
+
+
+@app.command()
+def show(workspace: Id, as_json: JsonFlag = False) -> None:
+    """Show one workspace."""
+    with connect() as client:
+        found = client.workspaces.get(workspace)
+    fields = {
+        "id": found.id,
+        "name": found.name,
+        "store": found.cloud_type,
+        "created": found.created_on,
+        "changed": found.last_modified,
+    }
+    Output(as_json).details(found, fields)
+
+
+@app.command()
+def delete(workspace: Id, as_json: JsonFlag = False) -> None:
+    """Forget a workspace. What lies in its storage stays."""
+    with connect() as client:
+        client.workspaces.delete(workspace)
+    Output(as_json).deleted("workspace", workspace)
