@@ -121,9 +121,9 @@ def render_details(job_id: UUID, details: Details, waits_for: str, goal: str | N
         "epoch": details.epoch,
         "max_epoch": details.max_epoch,
         "cur_iter": details.step,
-        "eta": _clock(details.eta),
-        "time_per_epoch": _clock(details.seconds_per_epoch),
-        "time_per_iter": _clock(details.seconds_per_step),
+        "eta": clock(details.eta),
+        "time_per_epoch": clock(details.seconds_per_epoch),
+        "time_per_iter": clock(details.seconds_per_step),
         "key_metric": _key_metric(details, goal),
         "detailed_status": _detailed_status(details),
         "notes": details.notes,
@@ -181,7 +181,7 @@ def _detailed_status(details: Details) -> dict[str, str]:
     }
 
 
-def _clock(seconds: float | None) -> str:
+def clock(seconds: float | None) -> str:
     """h:mm:ss, with a fraction for what is shorter than ten seconds."""
     if seconds is None:
         return ""

@@ -7,7 +7,7 @@ not exist for the caller: the answer is 404, so that ids cannot be probed.
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from tunesmith.server.kit.caller import Caller
@@ -33,20 +33,21 @@ def get_readable(session: Session, table: type[Thing], identity: UUID, caller: C
     Raises:
         NotFoundError: there is none of that id that the caller may see.
     """
-    return _get(session, table, identity, readable(table, caller))
+    return _found(session, table, identity, select(table).where(readable(table, caller)))
 
 
 def get_writable(session: Session, table: type[Thing], identity: UUID, caller: Caller) -> Thing:
-    """The object, to be changed.
+    """The object, to be changed: others who want to change it wait until this transaction ends.
 
     Raises:
         NotFoundError: there is none of that id that the caller owns.
     """
-    return _get(session, table, identity, writable(table, caller))
+    query = select(table).where(writable(table, caller)).with_for_update()
+    return _found(session, table, identity, query)
 
 
-def _get(session: Session, table: type[Thing], identity: UUID, allowed: ColumnElement[bool]) -> Thing:
-    found = session.scalar(select(table).where(table.id == identity, allowed))
+def _found(session: Session, table: type[Thing], identity: UUID, query: Select[Thing]) -> Thing:
+    found = session.scalar(query.where(table.id == identity))
     if found is None:
         raise NotFoundError.of(table.__name__, identity)
     return found

@@ -1,0 +1,100 @@
+"""Starts the pull of a dataset, which the scheduler carries out like any job."""
+
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tunesmith.server.datasets.states import SETTLED, PullStatus
+from tunesmith.server.datasets.tables import Dataset
+from tunesmith.server.jobs.inputs import PULL, FrozenDataset, FrozenInputs
+from tunesmith.server.jobs.places import location_in
+from tunesmith.server.jobs.removal import remove_folder_later, remove_jobs
+from tunesmith.server.jobs.states import TERMINAL
+from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.errors import BadRequestError
+from tunesmith.server.kit.settings import Settings
+from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.server.workspaces.tables import Workspace
+
+
+def freeze_dataset(dataset: Dataset, workspace: Workspace) -> FrozenDataset:
+    """The dataset as a job keeps it.
+
+    Raises:
+        BadRequestError: its cloud_file_path is no path within the workspace.
+    """
+    return FrozenDataset(
+        id=dataset.id,
+        revision=dataset.revision,
+        name=dataset.name,
+        type=dataset.type,
+        format=dataset.format,
+        intents=tuple(dataset.use_for),
+        source=location_in(workspace, dataset.cloud_file_path or ""),
+    )
+
+
+def start_pull(session: Session, dataset: Dataset) -> None:
+    """Have the dataset pulled; without a workspace or a folder it is invalid at once, and says so.
+
+    Raises:
+        BadRequestError: its cloud_file_path is no path within the workspace.
+    """
+    workspace = session.get(Workspace, dataset.workspace_id) if dataset.workspace_id else None
+    if workspace is None or dataset.cloud_file_path is None:
+        missing = "workspace" if workspace is None else "cloud_file_path"
+        dataset.status = PullStatus.INVALID_PULL
+        dataset.status_reason = f"The dataset has no {missing}: PATCH it with workspace and cloud_file_path."
+        return
+    frozen = FrozenInputs(train_datasets=(freeze_dataset(dataset, workspace),))
+    dataset.status, dataset.status_reason, dataset.report = PullStatus.STARTING, "", {}
+    session.flush()
+    session.add(
+        Job(
+            org_id=dataset.org_id,
+            user_id=dataset.user_id,
+            dataset_id=dataset.id,
+            internal=True,
+            action=PULL,
+            slot=Slot.IO,
+            specs={"skip_validation": True} if dataset.skip_validation else {},
+            inputs=frozen.dump(),
+        )
+    )
+
+
+def pull_again(session: Session, dataset: Dataset, settings: Settings) -> None:
+    """Pull a new revision; the copies of older ones that no job needs go.
+
+    Raises:
+        BadRequestError: a pull is on its way.
+    """
+    if dataset.status not in SETTLED:
+        raise BadRequestError(
+            f"Dataset {dataset.id} is being pulled ({dataset.status}): change its source after that"
+        )
+    ended = session.scalars(select(Job).where(Job.dataset_id == dataset.id, Job.internal)).all()
+    remove_jobs(session, ended, settings.jobs_dir)
+    needed = set(revisions_in_use(session, dataset.id).values())
+    for revision in set(range(1, dataset.revision + 1)) - needed:
+        remove_folder_later(session, copies_of(settings, dataset.id) / str(revision))
+    dataset.revision += 1
+    start_pull(session, dataset)
+
+
+def revisions_in_use(session: Session, dataset_id: UUID) -> dict[UUID, int]:
+    """The jobs that wait for or work on a dataset, its pull apart, each with the revision it uses."""
+    unfinished = select(Job.id, Job.inputs).where(Job.status.not_in(TERMINAL), Job.internal.is_(False))
+    return {
+        job_id: one.revision
+        for job_id, inputs in session.execute(unfinished)
+        for one in FrozenInputs.load(inputs).datasets()
+        if one.id == dataset_id
+    }
+
+
+def copies_of(settings: Settings, dataset_id: UUID) -> Path:
+    """The folder with the pulled copies of a dataset, one a revision."""
+    return settings.datasets_dir / str(dataset_id)

@@ -1,0 +1,58 @@
+"""Queries on datasets."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from tunesmith.server.datasets.tables import Dataset
+from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.kit.access import readable
+from tunesmith.server.kit.caller import Caller
+from tunesmith.server.kit.filters import Exact, is_flag, matches, mentions
+from tunesmith.server.kit.json_lists import JsonListHas
+from tunesmith.server.kit.wire import QueryText
+
+
+@dataclass(frozen=True)
+class DatasetFilter:
+    """Which datasets a list shows."""
+
+    search: Annotated[QueryText | None, Query(description="Part of the name, description or id.")] = None
+    name: Exact = None
+    type: Exact = None
+    format: Exact = None
+    status: Exact = None
+    shared: bool | None = None
+
+
+DatasetFilterDep = Annotated[DatasetFilter, Depends()]
+
+
+def listed(caller: Caller, wanted: DatasetFilter) -> Select[Dataset]:
+    """The datasets that the caller may see and asks for."""
+    return select(Dataset).where(
+        readable(Dataset, caller),
+        mentions(Dataset, wanted.search),
+        matches(Dataset.name, wanted.name),
+        matches(Dataset.type, wanted.type),
+        matches(Dataset.format, wanted.format),
+        matches(Dataset.status, wanted.status),
+        is_flag(Dataset.shared, wanted.shared),
+    )
+
+
+def experiment_using(session: Session, dataset: Dataset) -> UUID | None:
+    """An experiment of the dataset's owner that it is attached to."""
+    attached = or_(
+        JsonListHas(Experiment.train_datasets, str(dataset.id)),
+        Experiment.eval_dataset == dataset.id,
+        Experiment.inference_dataset == dataset.id,
+        Experiment.calibration_dataset == dataset.id,
+    )
+    return session.scalar(
+        select(Experiment.id).where(Experiment.user_id == dataset.user_id, attached).limit(1)
+    )

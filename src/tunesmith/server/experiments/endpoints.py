@@ -1,0 +1,88 @@
+"""Endpoints of experiments."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from fastapi.responses import JSONResponse
+
+from tunesmith.server.experiments import service
+from tunesmith.server.experiments.repository import ExperimentFilterDep
+from tunesmith.server.experiments.schemas import ExperimentListRsp, ExperimentReq, ExperimentRsp
+from tunesmith.server.kit.dependencies import (
+    CallerDep,
+    HintDep,
+    ReadSession,
+    RelievingSession,
+    SettingsDep,
+    VaultDep,
+    WriteSession,
+)
+from tunesmith.server.kit.ids import PathId
+from tunesmith.server.kit.pagination import PageDep
+
+router = APIRouter(tags=["EXPERIMENT"])
+
+_ONE = "/experiments/{experiment_id}"
+
+
+@router.get("/experiments:base", response_model_exclude_unset=True)
+def list_base_experiments(
+    _caller: CallerDep, wanted: ExperimentFilterDep, page: PageDep
+) -> ExperimentListRsp:
+    """List base experiments."""
+    return service.list_base_experiments(wanted, page)
+
+
+@router.get("/experiments", response_model_exclude_unset=True)
+def list_experiments(
+    caller: CallerDep, session: ReadSession, wanted: ExperimentFilterDep, page: PageDep
+) -> ExperimentListRsp:
+    """List experiments."""
+    return service.list_experiments(session, caller, wanted, page)
+
+
+@router.post("/experiments", response_model_exclude_unset=True)
+def create_experiment(
+    caller: CallerDep, request: ExperimentReq, session: WriteSession, vault: VaultDep
+) -> ExperimentRsp:
+    """Begin an experiment with a network."""
+    return service.create_experiment(session, caller, request, vault)
+
+
+@router.get(_ONE, response_model_exclude_unset=True)
+def get_experiment(caller: CallerDep, experiment_id: PathId, session: ReadSession) -> ExperimentRsp:
+    """Get an experiment."""
+    return service.get_experiment(session, caller, experiment_id)
+
+
+@router.put(_ONE, response_model_exclude_unset=True)
+@router.patch(_ONE, response_model_exclude_unset=True)
+def update_experiment(
+    caller: CallerDep,
+    experiment_id: PathId,
+    request: ExperimentReq,
+    session: WriteSession,
+    vault: VaultDep,
+) -> ExperimentRsp:
+    """Change the fields that the body names."""
+    return service.update_experiment(session, caller, experiment_id, request, vault)
+
+
+@router.delete(_ONE, response_model=ExperimentRsp, response_model_exclude_unset=True)
+def delete_experiment(
+    caller: CallerDep, experiment_id: PathId, session: RelievingSession, settings: SettingsDep, hint: HintDep
+) -> ExperimentRsp | JSONResponse:
+    """Forget an experiment and its jobs. Results in the workspace stay."""
+    gone = service.delete_experiment(session, caller, experiment_id, settings, hint)
+    return gone or JSONResponse({})
+
+
+@router.get(f"{_ONE}/specs/{{action}}/schema")
+def get_schema(
+    caller: CallerDep,
+    experiment_id: PathId,
+    action: Annotated[str, Path(max_length=64)],
+    session: ReadSession,
+) -> dict[str, Any]:
+    """Get the schema of the specs of an action, with `default`: edit that and post it with a job."""
+    return service.get_schema(session, caller, experiment_id, action)

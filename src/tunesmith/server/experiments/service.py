@@ -1,0 +1,175 @@
+"""The rules of experiments."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from tunesmith.server.experiments import repository
+from tunesmith.server.experiments.fields import seal, set_fields
+from tunesmith.server.experiments.replies import reply_to
+from tunesmith.server.experiments.rules import action_of, network_of
+from tunesmith.server.experiments.schemas import (
+    ENCRYPTION_KEY,
+    ExperimentListRsp,
+    ExperimentReq,
+    ExperimentRsp,
+)
+from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.jobs.removal import remove_jobs
+from tunesmith.server.jobs.repository import Kind, Owner, all_of, subsets, unfinished
+from tunesmith.server.jobs.states import Status
+from tunesmith.server.kit.access import get_readable, get_writable
+from tunesmith.server.kit.caller import Caller
+from tunesmith.server.kit.database import after_commit
+from tunesmith.server.kit.errors import BadRequestError, NotFoundError
+from tunesmith.server.kit.pagination import Page, PaginationInfo, fetch_page
+from tunesmith.server.kit.secrets import Vault
+from tunesmith.server.kit.settings import Settings
+from tunesmith.server.scheduling.hint import Hint
+from tunesmith.server.workspaces.tables import Workspace
+from tunesmith.specs import action_schema
+
+_WAITING_OR_RUNNING = (Status.PENDING, Status.RUNNING)
+
+
+def create_experiment(
+    session: Session, caller: Caller, request: ExperimentReq, vault: Vault
+) -> ExperimentRsp:
+    """Begin an experiment.
+
+    Raises:
+        BadRequestError: a field could never be used; the message names it and the rule.
+        NotFoundError: the caller has no such workspace.
+    """
+    network = network_of(request.network_arch)
+    if request.workspace is None:
+        raise NotFoundError("Workspace None not found: an experiment needs a workspace for its results")
+    workspace = get_readable(session, Workspace, request.workspace, caller)
+    _refuse_unavailable(request)
+    experiment = Experiment(
+        org_id=caller.org_id,
+        user_id=caller.user_id,
+        network_arch=network.arch,
+        workspace_id=workspace.id,
+        checkpoint_epoch_number={},
+        echoed={"encryption_key": ENCRYPTION_KEY},
+    )
+    set_fields(session, caller, experiment, request, set(ExperimentReq.model_fields))
+    seal(experiment, request, vault)
+    session.add(experiment)
+    session.flush()
+    return reply_to(experiment, {})
+
+
+def get_experiment(session: Session, caller: Caller, experiment_id: UUID) -> ExperimentRsp:
+    """One experiment.
+
+    Raises:
+        NotFoundError: the caller may see none of that id.
+    """
+    experiment = repository.get_readable(session, experiment_id, caller)
+    jobs = subsets(session, Kind.EXPERIMENT, [experiment.id])
+    return reply_to(experiment, jobs, with_status=True)
+
+
+def list_experiments(
+    session: Session, caller: Caller, wanted: repository.ExperimentFilter, page: Page
+) -> ExperimentListRsp:
+    """The experiments that the caller may see."""
+    found = fetch_page(session, repository.listed(caller, wanted), Experiment, page)
+    jobs = subsets(session, Kind.EXPERIMENT, [experiment.id for experiment in found.rows])
+    experiments = [reply_to(experiment, jobs, with_status=True) for experiment in found.rows]
+    if found.info is None:
+        return ExperimentListRsp(experiments=experiments)
+    return ExperimentListRsp(experiments=experiments, pagination_info=found.info)
+
+
+def list_base_experiments(_wanted: repository.ExperimentFilter, page: Page) -> ExperimentListRsp:
+    """The catalogue of published models, which is empty on this server."""
+    if page.skip is None or page.size is None:
+        return ExperimentListRsp(experiments=[])
+    info = PaginationInfo(total_records=0, total_pages=0, page_size=page.size, page_index=0)
+    return ExperimentListRsp(experiments=[], pagination_info=info)
+
+
+def get_schema(session: Session, caller: Caller, experiment_id: UUID, action: str) -> dict[str, Any]:
+    """The schema of an action's specs.
+
+    Raises:
+        NotFoundError: the caller may see no such experiment, or its network has no such action.
+    """
+    experiment = repository.get_readable(session, experiment_id, caller)
+    network = network_of(experiment.network_arch)
+    return action_schema(network.spec, action_of(network, action))
+
+
+def update_experiment(
+    session: Session, caller: Caller, experiment_id: UUID, request: ExperimentReq, vault: Vault
+) -> ExperimentRsp:
+    """Change what the request names, and nothing else.
+
+    Raises:
+        BadRequestError: a field cannot be changed, or not to that.
+        NotFoundError: the caller owns no experiment of that id.
+    """
+    experiment = get_writable(session, Experiment, experiment_id, caller)
+    _check_unchanged(experiment, request)
+    _refuse_unavailable(request)
+    set_fields(session, caller, experiment, request, request.model_fields_set)
+    seal(experiment, request, vault)
+    session.flush()
+    return reply_to(experiment, subsets(session, Kind.EXPERIMENT, [experiment.id]))
+
+
+def delete_experiment(
+    session: Session, caller: Caller, experiment_id: UUID, settings: Settings, hint: Hint
+) -> ExperimentRsp | None:
+    """Forget an experiment and its jobs; None if it is not there (any more).
+
+    Raises:
+        BadRequestError: it is public or read only, or a job of it waits or runs.
+    """
+    try:
+        experiment = get_writable(session, Experiment, experiment_id, caller)
+    except NotFoundError:
+        return None
+    owner = Owner(Kind.EXPERIMENT, experiment.id)
+    _check_deletable(session, experiment, owner)
+    gone = reply_to(experiment, {})
+    remove_jobs(session, all_of(session, owner), settings.jobs_dir)
+    session.delete(experiment)
+    after_commit(session, hint.wake)
+    return gone
+
+
+def _check_unchanged(experiment: Experiment, request: ExperimentReq) -> None:
+    fixed = {"network_arch": experiment.network_arch, "workspace": experiment.workspace_id}
+    for name, value in fixed.items():
+        wanted = getattr(request, name)
+        if wanted not in {None, value}:
+            raise BadRequestError(
+                f"{name}: cannot be changed from {value} to {wanted}; create a new experiment"
+            )
+    unlocked = "read_only" in request.model_fields_set and not request.read_only
+    if experiment.read_only and not unlocked:
+        raise BadRequestError(
+            f'Experiment {experiment.id} is read only; PATCH it with {{"read_only": false}} first'
+        )
+
+
+def _refuse_unavailable(request: ExperimentReq) -> None:
+    for name in ("experiment_actions", "retry_experiment_id"):
+        if getattr(request, name):
+            raise BadRequestError(f"{name}: is not available; POST the jobs to the experiment one by one")
+
+
+def _check_deletable(session: Session, experiment: Experiment, owner: Owner) -> None:
+    if experiment.public:
+        raise BadRequestError('Experiment is Public. Cannot delete; PATCH it with {"public": false} first')
+    if experiment.read_only:
+        raise BadRequestError(
+            'Experiment is read only. Cannot delete; PATCH it with {"read_only": false} first'
+        )
+    if busy := unfinished(session, owner, _WAITING_OR_RUNNING):
+        raise BadRequestError(f"Experiment in use by job {busy.id}, which is {busy.status}: cancel it first")

@@ -1,0 +1,86 @@
+"""Which files of a parent job its child uses."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from tunesmith.server.kit.errors import BadRequestError
+from tunesmith.server.kit.wire import CheckpointChoice
+from tunesmith.specs import Action
+
+BEST = "model_best.pth"
+LATEST = "model_latest.pth"
+
+_EPOCH = re.compile(r"model_epoch_(\d+)\.pth")
+_TRAINED = frozenset({Action.TRAIN, Action.DISTILL, Action.RETRAIN})
+_MADE: Mapping[str, Callable[[str], bool]] = {
+    Action.EXPORT: lambda key: key == "model.onnx",
+    Action.GEN_TRT_ENGINE: lambda key: key.endswith(".engine"),
+    Action.PRUNE: lambda key: key.endswith((".pth", ".tlt", ".hdf5")),
+}
+
+
+class NoSuchModelError(BadRequestError):
+    """The parent job has not left the model that its child is to use."""
+
+
+def choose_files(
+    action: str, method: str, epoch_numbers: Mapping[str, Any], job_id: UUID, listing: Sequence[str]
+) -> tuple[str, ...]:
+    """The files of a parent job that its child uses; none for an action that makes no model.
+
+    Args:
+        action: the parent's action.
+        method: the experiment's checkpoint_choose_method.
+        epoch_numbers: the experiment's checkpoint_epoch_number.
+        job_id: the parent's id.
+        listing: the keys of the parent's results.
+
+    Raises:
+        NoSuchModelError: the file is not in the listing; the message says what to do.
+    """
+    if action in _TRAINED:
+        return (_checkpoint(method, epoch_numbers, job_id, listing),)
+    if action not in _MADE:
+        return ()
+    made = next(filter(_MADE[action], sorted(listing)), None)
+    if made is None:
+        raise NoSuchModelError(f"The results of the parent job {job_id} ({action}) hold no model.")
+    return (made,)
+
+
+def epochs_of(listing: Iterable[str]) -> list[int]:
+    """The epochs whose checkpoints are in a listing, in order."""
+    return sorted(int(found[1]) for key in listing if (found := _EPOCH.fullmatch(key)))
+
+
+def _checkpoint(method: str, epoch_numbers: Mapping[str, Any], job_id: UUID, listing: Sequence[str]) -> str:
+    match method:
+        case CheckpointChoice.LATEST_MODEL:
+            key, remedy = LATEST, "It was stopped before its first checkpoint: train again"
+        case CheckpointChoice.FROM_EPOCH_NUMBER:
+            key = f"model_epoch_{_epoch(epoch_numbers, job_id, listing):03d}.pth"
+            remedy = f"There are checkpoints of the epochs {_listed(epochs_of(listing))}"
+        case _:
+            key = BEST
+            remedy = 'Use another one: PATCH the experiment with {"checkpoint_choose_method": "latest_model"}'
+    if key not in listing:
+        raise NoSuchModelError(f"The results of the parent job {job_id} do not hold {key}. {remedy}.")
+    return key
+
+
+def _epoch(epoch_numbers: Mapping[str, Any], job_id: UUID, listing: Iterable[str]) -> int:
+    name = f"from_epoch_number_{job_id}"
+    found = epoch_numbers.get(name)
+    if not isinstance(found, int):
+        raise NoSuchModelError(
+            "checkpoint_choose_method is from_epoch_number, but no epoch is chosen: PATCH the experiment "
+            f'with {{"checkpoint_epoch_number": {{"{name}": EPOCH}}}}, where EPOCH is one of '
+            f"{_listed(epochs_of(listing))}."
+        )
+    return found
+
+
+def _listed(epochs: Sequence[int]) -> str:
+    return ", ".join(map(str, epochs)) or "(none)"

@@ -1,0 +1,43 @@
+"""Where the files of datasets and jobs are."""
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from tunesmith.server.jobs.inputs import FrozenInputs
+from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.errors import BadRequestError, NotFoundError
+from tunesmith.server.kit.secrets import Vault
+from tunesmith.server.workspaces.tables import Workspace
+from tunesmith.storage.errors import InvalidKeyError
+from tunesmith.storage.files import Files
+from tunesmith.storage.keys import check_prefix
+from tunesmith.storage.locations import Location
+
+
+def location_in(workspace: Workspace, path: str = "") -> Location:
+    """The place at a path of a workspace; slashes at either end do not count.
+
+    Raises:
+        BadRequestError: the path leads out of the workspace, or is none.
+    """
+    try:
+        prefix = check_prefix(path.strip("/"))
+    except InvalidKeyError as error:
+        raise BadRequestError(f"cloud_file_path: {error}") from None
+    return Location.model_validate({"store": workspace.store, "prefix": prefix})
+
+
+def results_of(session: Session, vault: Vault, job: Job) -> Files:
+    """The results of a job, in the workspace that its experiment had when it was posted.
+
+    Raises:
+        NotFoundError: the job has no workspace, or the workspace was deleted.
+    """
+    location = FrozenInputs.load(job.inputs).results_of(job.id)
+    if location is None:
+        raise NotFoundError(f"Job {job.id} has no workspace, and so no result files")
+    workspace = session.get(Workspace, UUID(location.store.id))
+    if workspace is None:
+        raise NotFoundError(f"The workspace {location.store.id} with the results of job {job.id} was deleted")
+    return Files(location, vault.open(workspace.sealed_secrets))

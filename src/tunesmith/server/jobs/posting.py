@@ -1,0 +1,108 @@
+"""Accepts a job, or says everything that is wrong with it before it waits for a slot."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from tunesmith.networks import Network
+from tunesmith.server.experiments.rules import action_of, network_of
+from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.jobs.freezing import freeze_inputs
+from tunesmith.server.jobs.parents import find_parent
+from tunesmith.server.jobs.repository import Kind, Owner
+from tunesmith.server.jobs.schemas import JobReq
+from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.caller import Caller
+from tunesmith.server.kit.database import after_commit
+from tunesmith.server.kit.errors import BadRequestError, SpecsRefusedError
+from tunesmith.server.kit.platform import Machine
+from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.server.scheduling.hint import Hint
+from tunesmith.specs import Action, Block, SpecError, default_spec, validate_spec
+
+_RUN_WITHOUT_SPECS = frozenset(
+    {Action.EVALUATE, Action.RETRAIN, Action.EXPORT, Action.GEN_TRT_ENGINE, Action.INFERENCE}
+)
+
+
+def post_experiment_job(
+    session: Session, caller: Caller, experiment: Experiment, request: JobReq, machine: Machine, hint: Hint
+) -> UUID:
+    """Write a job that will run as soon as its parent, its datasets and a slot are ready. Returns its id.
+
+    Raises:
+        BadRequestError: the job could never run; the message says why and what to do.
+        NotFoundError: the network has no such action, or the experiment no such parent.
+    """
+    network = network_of(experiment.network_arch)
+    action = action_of(network, request.action)
+    _check_experiment(experiment, action)
+    parent = find_parent(
+        session, Owner(Kind.EXPERIMENT, experiment.id), network, action, request.parent_job_id
+    )
+    spec, specs = _specs(network, action, request.specs)
+    slot, gpus = _slot(spec, action, machine)
+    job = Job(
+        org_id=experiment.org_id,
+        user_id=caller.user_id,
+        experiment_id=experiment.id,
+        parent_id=parent.id if parent else None,
+        action=action,
+        network=network.arch,
+        name=request.name or "",
+        description=request.description or "",
+        platform_id=request.platform_id,
+        specs=specs,
+        inputs=freeze_inputs(session, caller, experiment, network, action).dump(),
+        slot=slot,
+        gpus=gpus,
+        waits_for="Waits for the scheduler",
+    )
+    session.add(job)
+    session.flush()
+    after_commit(session, hint.wake)
+    return job.id
+
+
+def _check_experiment(experiment: Experiment, action: Action) -> None:
+    if experiment.read_only:
+        raise BadRequestError(
+            f'Experiment {experiment.id} is read only; PATCH it with {{"read_only": false}} first'
+        )
+    if action is Action.TRAIN and experiment.automl_settings.get("automl_enabled"):
+        raise BadRequestError(
+            "AutoML is not available on this server: PATCH the experiment with "
+            '{"automl_settings": {"automl_enabled": false}} to train once with the specs as they are'
+        )
+
+
+def _specs(network: Network, action: Action, sent: dict[str, Any] | None) -> tuple[Block, dict[str, Any]]:
+    """The spec that the job runs with: as a model, and as it is stored, complete with its defaults."""
+    if sent is None and action not in _RUN_WITHOUT_SPECS:
+        raise BadRequestError(
+            f"specs: are missing; GET specs/{action}/schema, edit its default, and post that as specs"
+        )
+    try:
+        spec = validate_spec(network.spec, sent or {})
+    except SpecError as error:
+        raise SpecsRefusedError(error) from None
+    names = {*default_spec(network.spec, action), *(sent or {})}
+    return spec, spec.model_dump(mode="json", include=names)
+
+
+def _slot(spec: Block, action: Action, machine: Machine) -> tuple[Slot, int]:
+    """Where the job runs, and on how many GPUs; a machine without GPUs takes its processor for one."""
+    section = getattr(spec, action, None)
+    asks_at_root = hasattr(spec, "num_gpus")
+    wanted = getattr(spec if asks_at_root else section, "num_gpus", None)
+    if wanted is None:
+        return Slot.CPU, 0
+    there = len(machine.gpus)
+    if wanted > max(1, there):
+        key = "num_gpus" if asks_at_root else f"{action}.num_gpus"
+        has = f"has {there} GPU(s)" if there else "has no GPU, and runs jobs with num_gpus 1 on its processor"
+        raise BadRequestError(
+            f"specs: {key}: must be at most {max(1, there)}, got {wanted}: {machine.node} {has}"
+        )
+    return (Slot.GPU, wanted) if there else (Slot.CPU, 0)

@@ -1,0 +1,39 @@
+"""Takes jobs away, with what they keep on this machine. Results in workspaces stay: they are the user's."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tunesmith.server.jobs.states import ACTIVE, TERMINAL, Status, transition
+from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.database import after_commit
+
+
+def remove_jobs(session: Session, jobs: Iterable[Job], jobs_dir: Path) -> None:
+    """Remove jobs.
+
+    A job whose worker is still at work is stopped and belongs to nobody from now on. Its row is needed
+    until the worker has gone; the next removal of any job takes it along.
+    """
+    for job in [*jobs, *_ended_strays(session)]:
+        if job.status in ACTIVE:
+            if job.status == Status.RUNNING:
+                transition(session, job.id, Status.CANCELING, "what it belongs to was deleted")
+            job.experiment_id = job.dataset_id = None
+        else:
+            session.delete(job)
+            remove_folder_later(session, jobs_dir / str(job.id))
+    session.flush()
+
+
+def remove_folder_later(session: Session, folder: Path) -> None:
+    """Remove a folder once the transaction is through."""
+    after_commit(session, lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def _ended_strays(session: Session) -> Iterable[Job]:
+    stray = (Job.experiment_id.is_(None), Job.dataset_id.is_(None), Job.status.in_(TERMINAL))
+    return session.scalars(select(Job).where(*stray))

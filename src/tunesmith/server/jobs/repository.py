@@ -1,0 +1,103 @@
+"""Queries on jobs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy.orm import Session
+
+from tunesmith.server.jobs.details import MESSAGE_LIMIT, clock
+from tunesmith.server.jobs.schemas import JobSubset
+from tunesmith.server.jobs.states import Status
+from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.errors import NotFoundError
+from tunesmith.specs import Action
+
+
+class Kind(StrEnum):
+    """What a job belongs to."""
+
+    EXPERIMENT = "experiment"
+    DATASET = "dataset"
+
+    def owns(self) -> ColumnElement[UUID | None]:
+        """The column with its id."""
+        return (Job.experiment_id if self is Kind.EXPERIMENT else Job.dataset_id).expression
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The experiment or dataset that jobs belong to."""
+
+    kind: Kind
+    id: UUID
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """The jobs of this one; pulls are not shown."""
+        return and_(self.kind.owns() == self.id, Job.internal.is_(False))
+
+
+def jobs_of(owner: Owner) -> Select[Job]:
+    """The jobs of an experiment or dataset."""
+    return select(Job).where(owner.condition)
+
+
+def get_job(session: Session, owner: Owner, job_id: UUID, *, lock: bool = False) -> Job:
+    """A job of an experiment or dataset.
+
+    Raises:
+        NotFoundError: it has no such job, though another may.
+    """
+    query = jobs_of(owner).where(Job.id == job_id)
+    job = session.scalar(query.with_for_update() if lock else query)
+    if job is None:
+        raise NotFoundError(f"Job {job_id} not found in {owner.kind} {owner.id}")
+    return job
+
+
+def subsets(session: Session, kind: Kind, ids: Iterable[UUID]) -> dict[UUID, dict[str, JobSubset]]:
+    """The jobs of several experiments or datasets in short, newest last. One query, and no curves."""
+    details = Job.details
+    query = (
+        select(
+            kind.owns(),
+            Job.id,
+            Job.name,
+            Job.status,
+            Job.action,
+            Job.waits_for,
+            details["eta"].as_float(),
+            details["epoch"].as_integer(),
+            details["max_epoch"].as_integer(),
+            details["message"].as_string(),
+        )
+        .where(kind.owns().in_(list(ids)), Job.internal.is_(False))
+        .order_by(Job.created_on, Job.id)
+    )
+    found: dict[UUID, dict[str, JobSubset]] = {}
+    for owner_id, job_id, name, status, action, waits_for, eta, epoch, max_epoch, message in session.execute(
+        query
+    ):
+        found.setdefault(owner_id, {})[str(job_id)] = JobSubset(
+            name=name,
+            status=Status(status),
+            action=Action(action),
+            eta=clock(eta),
+            epoch=epoch or 0,
+            max_epoch=max_epoch or 1,
+            detailed_status_message=(message or waits_for)[:MESSAGE_LIMIT],
+        )
+    return found
+
+
+def unfinished(session: Session, owner: Owner, states: Sequence[Status]) -> Job | None:
+    """A job that is in one of these states."""
+    return session.scalar(jobs_of(owner).where(Job.status.in_(states)).limit(1))
+
+
+def all_of(session: Session, owner: Owner) -> Sequence[Job]:
+    """Every job, pulls too, to be removed."""
+    return session.scalars(select(Job).where(owner.kind.owns() == owner.id).with_for_update()).all()

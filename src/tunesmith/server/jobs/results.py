@@ -1,0 +1,87 @@
+"""The files that a job left in its workspace."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from tunesmith.server.jobs.checkpoints import BEST, LATEST
+from tunesmith.server.jobs.logs import Log
+from tunesmith.server.jobs.packing import Member, tar_gz
+from tunesmith.server.kit.errors import BadRequestError, NotFoundError, UnavailableError
+from tunesmith.storage.errors import StorageError
+from tunesmith.storage.files import FileInfo, Files
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which files are wanted: by name, as list_files shows them or without results/<job id>/."""
+
+    names: Sequence[str] = ()
+    best: bool = False
+    latest: bool = False
+
+
+class Results:
+    """The results of one job, listed once."""
+
+    def __init__(self, job_id: UUID, files: Files) -> None:
+        self._job_id = job_id
+        self._files = files
+        self._prefix = f"results/{job_id}/"
+        with _as_service_error():
+            self._found = {info.key: info for info in files.list()}
+
+    @property
+    def names(self) -> list[str]:
+        """The files as the API names them."""
+        return [f"{self._prefix}{key}" for key in self._found]
+
+    @property
+    def keys(self) -> list[str]:
+        """The files relative to the results."""
+        return list(self._found)
+
+    def chosen(self, wanted: Selection) -> list[FileInfo]:
+        """The files wanted, each once.
+
+        Raises:
+            BadRequestError: nothing is wanted.
+            NotFoundError: one of them is not in the listing.
+        """
+        keys = [name.removeprefix(self._prefix) for name in wanted.names]
+        keys += [BEST] if wanted.best else []
+        keys += [LATEST] if wanted.latest else []
+        if not keys:
+            raise BadRequestError(
+                "No files passed in the request: set file_lists, best_model or latest_model"
+            )
+        for key in keys:
+            if key not in self._found:
+                raise NotFoundError(
+                    f"Job {self._job_id} has no file {key!r}; GET :list_files names those it has"
+                )
+        return [self._found[key] for key in dict.fromkeys(keys)]
+
+    def content(self, info: FileInfo) -> Iterator[bytes]:
+        """One file as it is."""
+        return self._files.stream(info.key)
+
+    def archive(self, infos: Sequence[FileInfo] | None = None, log: Log | None = None) -> Iterator[bytes]:
+        """Files, all by default, and the log: `<job id>/...` and `<job id>.txt` in a tar.gz."""
+        return tar_gz(self._members(list(self._found.values()) if infos is None else infos, log))
+
+    def _members(self, infos: Sequence[FileInfo], log: Log | None) -> Iterator[Member]:
+        for info in infos:
+            name = f"{self._job_id}/{info.key}"
+            yield Member(name, info.size, info.modified.timestamp(), self.content(info))
+        if log:
+            yield Member(f"{self._job_id}.txt", log.size, log.modified, log.read())
+
+
+@contextmanager
+def _as_service_error() -> Iterator[None]:
+    try:
+        yield
+    except StorageError as error:
+        raise UnavailableError(str(error)) from None

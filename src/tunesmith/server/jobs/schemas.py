@@ -1,0 +1,76 @@
+"""Jobs on the wire."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from tunesmith.server.jobs.states import Status
+from tunesmith.server.kit.pagination import PaginationInfo
+from tunesmith.server.kit.wire import Description, Moment, Name, Reply, StrictBody
+from tunesmith.specs import Action
+
+INT64 = 2**63 - 1
+
+Count = Annotated[int, Field(ge=0, le=INT64)]
+
+
+class JobReq(StrictBody):
+    """One action to run. `num_gpu` is accepted and unused: the specs say how many GPUs a job takes."""
+
+    action: Action
+    parent_job_id: UUID | None = None
+    name: Name | None = None
+    description: Description | None = None
+    specs: dict[str, Any] | None = Field(
+        None, description="The spec of the action; some actions run without: the defaults then apply."
+    )
+    num_gpu: Count | None = None
+    platform_id: UUID | None = None
+
+
+class JobSubset(Reply):
+    """A job as its experiment or dataset shows it."""
+
+    name: str | None = None
+    status: Status
+    action: Action
+    eta: str | None = None
+    epoch: int | None = None
+    max_epoch: int | None = None
+    detailed_status_message: str | None = None
+
+
+class JobRsp(Reply):
+    """A job. It belongs to an experiment or to a dataset, and has the id of that one alone."""
+
+    id: UUID
+    parent_id: UUID | None = None
+    created_on: Moment
+    last_modified: Moment
+    action: Action
+    status: Status
+    job_details: dict[str, Any] = Field(
+        {}, description="Under the job's id: epoch, eta, metrics, detailed_status; once it failed, failure."
+    )
+    sync: bool = Field(False, description="Always left out: every job runs by itself.")
+    specs: Any = Field(None, description="The specs it runs with, where return_specs asks for them.")
+    name: str | None = None
+    description: str | None = None
+    num_gpu: int | None = Field(None, description="Always left out.")
+    platform_id: UUID | None = None
+    experiment_id: UUID | None = None
+    dataset_id: UUID | None = None
+
+
+class JobListRsp(Reply):
+    """Jobs."""
+
+    jobs: list[JobRsp]
+    pagination_info: PaginationInfo | None = None
+
+
+class EpochNumbers(Reply):
+    """The epochs whose checkpoints are kept."""
+
+    data: list[int]
