@@ -5,7 +5,7 @@ import secrets
 
 PREFIX = "tsk_"
 _RANDOM_BYTES = 32
-_HINT_LENGTH = len(PREFIX) + 4
+_HINT_LENGTH = len(PREFIX) + 8
 
 
 def new_key() -> str:

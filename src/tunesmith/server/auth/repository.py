@@ -3,10 +3,11 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from tunesmith.server.auth.tables import ApiKey
+from tunesmith.server.kit.database import now
 from tunesmith.server.orgs.tables import Org, User
 
 
@@ -57,6 +58,11 @@ def find_org(session: Session, name: str) -> Org | None:
 def find_user(session: Session, org: Org, name: str) -> User | None:
     """The user of that name in an organisation."""
     return session.scalar(select(User).where(User.org_id == org.id, User.name == name))
+
+
+def note_use(session: Session, key_id: UUID) -> None:
+    """Remember that somebody has logged in with the key."""
+    session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_on=now()))
 
 
 def any_key(session: Session) -> bool:

@@ -6,24 +6,26 @@ from tunesmith.server.auth import keys, repository
 from tunesmith.server.auth.repository import Identity
 from tunesmith.server.auth.tokens import Claims, TokenSigner
 from tunesmith.server.kit.caller import Caller
-from tunesmith.server.kit.database import now
+from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.errors import ForbiddenError, UnauthorizedError
 
 
-def log_in(session: Session, key: str, org_name: str) -> Identity:
+def log_in(database: Database, key: str, org_name: str) -> Identity:
     """The owner of a key, within the organisation that it is for.
 
     Raises:
         UnauthorizedError: the key is unknown, revoked, or of another organisation. Which of these it is
             stays untold, so that nobody learns the names of organisations.
     """
-    found = repository.by_digest(session, keys.digest(key))
+    with database.read() as session:
+        found = repository.by_digest(session, keys.digest(key))
     if found is None or found.org.name != org_name:
         raise UnauthorizedError(
             f"The key is not valid for organisation {org_name!r}. "
             "Check both, or create a key with: tunesmith keys create --org ORG --user NAME"
         )
-    found.key.last_used_on = now()
+    with database.write() as session:
+        repository.note_use(session, found.key.id)
     return found
 
 

@@ -20,12 +20,15 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    make_url,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 _BUSY_TIMEOUT_SECONDS = 30
 _WRITES = "tunesmith_writes"
+WRITING = {_WRITES: True}
+"""Execution options of an engine or connection whose transactions write."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -92,7 +95,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _connect(url)
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
-        writing = self.engine.execution_options(**{_WRITES: True})
+        writing = self.engine.execution_options(**WRITING)
         self._writers = sessionmaker(writing, expire_on_commit=False)
 
     @contextmanager
@@ -117,9 +120,14 @@ class Database:
 
 
 def _connect(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
+    address = make_url(url)
+    if address.drivername in {"postgres", "postgresql"}:
+        address = address.set(drivername="postgresql+psycopg")
+    # Errors name no parameters: they end up in logs.
+    if address.get_backend_name() != "sqlite":
+        return create_engine(address, pool_pre_ping=True, hide_parameters=True)
+    timeout = {"timeout": _BUSY_TIMEOUT_SECONDS}
+    engine = create_engine(address, connect_args=timeout, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

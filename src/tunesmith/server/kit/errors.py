@@ -131,5 +131,7 @@ async def _crashed(request: Request, error: Exception) -> JSONResponse:
 
 
 def _problem(error: dict[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"The body is not valid JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
     place = ".".join(str(part) for part in error["loc"] if part not in {"body", "query", "path"})
     return f"{place or 'body'}: {error['msg']}"

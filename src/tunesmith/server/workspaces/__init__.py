@@ -1,0 +1,1 @@
+"""Workspaces: places in users' own storage, where datasets come from and results go to."""

@@ -1,0 +1,83 @@
+"""The server's application: what is served where, and what lives as long as the server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from cryptography.fernet import Fernet
+from fastapi import APIRouter, FastAPI
+
+from tunesmith.server.auth import endpoints as auth
+from tunesmith.server.auth.tokens import TokenSigner, signing_key
+from tunesmith.server.console import endpoints as console
+from tunesmith.server.datasets import endpoints as datasets
+from tunesmith.server.experiments import endpoints as experiments
+from tunesmith.server.health import endpoints as health
+from tunesmith.server.jobs import endpoints as jobs
+from tunesmith.server.kit.errors import install_error_handlers
+from tunesmith.server.kit.middleware import Journal, JsonBodies, OneNamespace
+from tunesmith.server.kit.secrets import Vault, key_file
+from tunesmith.server.kit.settings import Settings
+from tunesmith.server.opening import open_database
+from tunesmith.server.orgs import endpoints as orgs
+from tunesmith.server.scheduling.hint import Hint
+from tunesmith.server.scheduling.scheduler import Scheduler
+from tunesmith.server.workspaces import endpoints as workspaces
+
+API = "/api/v1"
+API_VERSION = "6.0.0"
+"""The version of the API whose clients work unchanged."""
+MAX_BODY_BYTES = 10 * 1024 * 1024
+
+_OF_ORGS = (workspaces.router, datasets.router, experiments.router, jobs.router)
+_PLAIN = (auth.router, orgs.router, health.router)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Its database, keys and scheduler come with its lifespan and go with it."""
+    app = FastAPI(
+        title="tunesmith",
+        summary="Train, adapt and optimise vision models.",
+        version=API_VERSION,
+        openapi_url=None,
+        lifespan=_lifespan,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    app.state.settings = settings
+    app.state.hint = Hint()
+    app.include_router(_api(), prefix=API)
+    for prefix in ("", API):
+        app.include_router(console.router, prefix=prefix, include_in_schema=False)
+    for middleware in (JsonBodies, OneNamespace, Journal):  # the last one sees a request first
+        app.add_middleware(middleware)
+    install_error_handlers(app)
+    return app
+
+
+def _api() -> APIRouter:
+    api = APIRouter()
+    for router in _PLAIN:
+        api.include_router(router)
+    for router in _OF_ORGS:
+        api.include_router(router, prefix="/orgs/{org_name}")
+    return api
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    database = open_database(settings)
+    vault = Vault(settings.secret_key or key_file(settings.data_dir / "secret.key", Fernet.generate_key))
+    scheduler = Scheduler(settings, database, vault, app.state.hint)
+    app.state.database = database
+    app.state.vault = vault
+    app.state.signer = TokenSigner(
+        signing_key(settings.data_dir / "signing.key"), timedelta(hours=settings.token_hours)
+    )
+    app.state.scheduler = scheduler
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.stop()
+        database.dispose()

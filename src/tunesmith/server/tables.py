@@ -1,0 +1,11 @@
+"""All tables, in one place: whoever imports this has the whole of the metadata."""
+
+from tunesmith.server.auth.tables import ApiKey
+from tunesmith.server.datasets.tables import Dataset
+from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.jobs.tables import Job, JobHistory
+from tunesmith.server.kit.database import Base
+from tunesmith.server.orgs.tables import Org, User
+from tunesmith.server.workspaces.tables import Workspace
+
+__all__ = ["ApiKey", "Base", "Dataset", "Experiment", "Job", "JobHistory", "Org", "User", "Workspace"]

@@ -1,0 +1,77 @@
+"""Endpoints of workspaces."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from tunesmith.server.kit.bulk import BulkReply, bulk
+from tunesmith.server.kit.dependencies import (
+    CallerDep,
+    DatabaseDep,
+    ReadSession,
+    RelievingSession,
+    SettingsDep,
+    VaultDep,
+    WriteSession,
+)
+from tunesmith.server.kit.ids import PathId
+from tunesmith.server.kit.pagination import PageDep
+from tunesmith.server.workspaces import service
+from tunesmith.server.workspaces.repository import WorkspaceFilterDep
+from tunesmith.server.workspaces.schemas import WorkspaceBody, WorkspaceChange, WorkspaceIds, WorkspaceReply
+
+router = APIRouter(tags=["WORKSPACE"])
+
+_ONE = "/workspaces/{workspace_id}"
+
+
+@router.get("/workspaces")
+def list_workspaces(
+    caller: CallerDep, session: ReadSession, wanted: WorkspaceFilterDep, page: PageDep
+) -> list[WorkspaceReply]:
+    """List workspaces."""
+    return service.list_workspaces(session, caller, wanted, page)
+
+
+@router.post("/workspaces")
+def create_workspace(
+    caller: CallerDep, request: WorkspaceBody, session: WriteSession, vault: VaultDep, settings: SettingsDep
+) -> WorkspaceReply:
+    """Register a place in your storage. It is tried at once."""
+    return service.create_workspace(session, caller, request, vault, settings.roots)
+
+
+@router.delete("/workspaces", response_model_exclude_none=True)
+def delete_workspaces(caller: CallerDep, request: WorkspaceIds, session: RelievingSession) -> BulkReply:
+    """Forget several workspaces; each has an outcome of its own."""
+    return bulk(request.workspace_ids, lambda one: service.delete_workspace(session, caller, one))
+
+
+@router.get(_ONE)
+def get_workspace(caller: CallerDep, workspace_id: PathId, session: ReadSession) -> WorkspaceReply:
+    """Get a workspace."""
+    return service.get_workspace(session, caller, workspace_id)
+
+
+@router.put(_ONE)
+@router.patch(_ONE)
+def update_workspace(
+    caller: CallerDep,
+    workspace_id: PathId,
+    request: WorkspaceChange,
+    database: DatabaseDep,
+    session: WriteSession,
+    vault: VaultDep,
+    settings: SettingsDep,
+) -> WorkspaceReply:
+    """Change the fields that the body names. A new store is tried at once."""
+    move = service.plan_move(database, caller, workspace_id, request, vault, settings.roots)
+    return service.update_workspace(session, caller, workspace_id, request, move, vault)
+
+
+@router.delete(_ONE, response_model=WorkspaceReply)
+def delete_workspace(
+    caller: CallerDep, workspace_id: PathId, session: RelievingSession
+) -> WorkspaceReply | JSONResponse:
+    """Forget a workspace. Its files stay."""
+    gone = service.delete_workspace(session, caller, workspace_id)
+    return gone or JSONResponse({})
