@@ -45,6 +45,10 @@ class ClassificationData:
         listed = folder.files / "classes.txt"
         return cls(folder, read_classes(listed) if listed.exists() else ())
 
+    def serves(self, role: Role) -> bool:
+        """Whether an archive holds images for a role: its own, or the only one."""
+        return self._archive(role) is not None
+
     def samples(self, role: Role) -> list[Sample]:
         """The images for a role, sorted by name.
 
@@ -55,6 +59,8 @@ class ClassificationData:
                 with lie outside the class folders. Images to predict on may.
         """
         archive = self._archive(role)
+        if archive is None:
+            raise DatasetError(self._missing(role))
         tree = image_tree(archive, self.classes)
         samples = [
             Sample(path, self._label(folder), path.relative_to(tree.root).as_posix())
@@ -70,15 +76,19 @@ class ClassificationData:
     def _label(self, folder: str) -> int | None:
         return self._indices.get(canonical(folder))
 
-    def _archive(self, role: Role) -> Path:
+    def _archive(self, role: Role) -> Path | None:
         own = self._folder.extracted / f"images_{role}"
         if own.is_dir():
             return own
-        there = sorted(path for path in self._folder.extracted.glob("images_*") if path.is_dir())
-        if len(there) == 1:
-            return there[0]
-        names = ", ".join(f"{path.name}.tar.gz" for path in there) or "no archive"
-        raise DatasetError(
+        there = self._archives()
+        return there[0] if len(there) == 1 else None
+
+    def _archives(self) -> list[Path]:
+        return sorted(path for path in self._folder.extracted.glob("images_*") if path.is_dir())
+
+    def _missing(self, role: Role) -> str:
+        names = ", ".join(f"{path.name}.tar.gz" for path in self._archives()) or "no archive"
+        return (
             f"images_{role}.tar.gz is missing: the dataset holds {names}. "
             f"Upload it, or attach a dataset that holds images for this use alone."
         )
