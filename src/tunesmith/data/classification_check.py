@@ -66,7 +66,7 @@ def _check_content(archive: str, tree: ImageTree, findings: Findings) -> None:
         )
     for path in tree.others:
         findings.warning(
-            "other", _member(archive, tree, path), "is not an image and is left out", "Remove or convert it."
+            "other", tree.member(path), "is not an image and is left out", "Remove or convert it."
         )
 
 
@@ -86,12 +86,12 @@ def _check_labels(
         if images and canonical(folder) not in classes:
             findings.error(
                 "unknown class",
-                _member(archive, tree, tree.root / folder),
+                tree.member(tree.root / folder),
                 f"is a folder of {len(images)} images whose name is not in classes.txt",
                 _nearest(canonical(folder), classes),
             )
     for path in tree.loose:
-        findings.error("loose", _member(archive, tree, path), "lies outside the class folders", _INTO_CLASS)
+        findings.error("loose", tree.member(path), "lies outside the class folders", _INTO_CLASS)
     for name in classes:
         if name not in counts:
             findings.warning(
@@ -125,18 +125,13 @@ def _check_images(
         on_progress(PullProgress("checking", done, len(chosen)))
 
     def report(path: Path, reason: str) -> None:
-        archive, *inside = path.relative_to(folder.extracted).parts
-        findings.error(
-            "unreadable", "/".join([f"{archive}.tar.gz", *inside]), reason, "Replace or remove the image."
-        )
+        tree = trees[path.relative_to(folder.extracted).parts[0]]
+        findings.error("unreadable", tree.member(path), reason, "Replace or remove the image.")
 
+    on_image(0)
     for path, reason in flaws(chosen, on_image):
         report(path, reason)
     for path in set(images).difference(chosen):  # the cheap part of the check is for all
         if not path.stat().st_size:
             report(path, "is empty")
     return len(chosen)
-
-
-def _member(archive: str, tree: ImageTree, path: Path) -> str:
-    return f"{archive}.tar.gz/{path.relative_to(tree.root).as_posix()}"

@@ -16,12 +16,14 @@ class ImageTree:
     """The images below a folder; all lists are sorted.
 
     Attributes:
+        folder: the extracted archive, which bears its name.
         root: the folder that holds the class folders, below any top folder of the archive.
         by_folder: the images by the first folder below the root; empty folders count.
         loose: images in the root itself.
         others: files that are no images.
     """
 
+    folder: Path
     root: Path
     by_folder: dict[str, list[Path]] = field(default_factory=dict)
     loose: list[Path] = field(default_factory=list)
@@ -30,6 +32,10 @@ class ImageTree:
     def images(self) -> list[Path]:
         """All images."""
         return sorted([*self.loose, *(path for paths in self.by_folder.values() for path in paths)])
+
+    def member(self, path: Path) -> str:
+        """A file as the user knows it: the archive, and the path in it."""
+        return f"{self.folder.name}.tar.gz/{path.relative_to(self.folder).as_posix()}"
 
 
 def image_tree(folder: Path, classes: Collection[str] = ()) -> ImageTree:
@@ -45,7 +51,7 @@ def image_tree(folder: Path, classes: Collection[str] = ()) -> ImageTree:
                 (images if _is_image(path) else others).append(path)
         else:
             (loose if _is_image(child) else others).append(child)
-    return ImageTree(root, by_folder, loose, others)
+    return ImageTree(folder, root, by_folder, loose, others)
 
 
 def _below_top(folder: Path, classes: Collection[str]) -> Path:

@@ -57,9 +57,7 @@ def open_rgb(path: Path) -> Image.Image:
         DatasetError: the file is not a readable image; the message names it and the reason.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            image.load()
-            return _rgb(ImageOps.exif_transpose(image))
+        return _opened(path)
     except FileNotFoundError:
         raise DatasetError(f"{path.name} is missing; pull the dataset again.") from None
     except _BROKEN as error:
@@ -72,13 +70,18 @@ def load(path: Path) -> NDArray[np.uint8]:
 
 
 def flaw(path: Path) -> str | None:
-    """Why an image cannot be decoded to its last pixel; None if it can."""
+    """Why an image cannot be opened, decoded to its last pixel; None if it can."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            image.load()
+        _opened(path)
     except _BROKEN as error:
         return _reason(error)
     return None
+
+
+def _opened(path: Path) -> Image.Image:
+    with Image.open(path, formats=_FORMATS) as image:
+        image.load()
+        return _rgb(ImageOps.exif_transpose(image))
 
 
 def _reason(error: Exception) -> str:
