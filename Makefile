@@ -1,0 +1,44 @@
+# Everything sets itself up in .venv; nothing else is needed than Python 3.11, git and make.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+# `make bench NAME`: the second word names the benchmark and is no target of its own.
+ifeq (bench,$(firstword $(MAKECMDGOALS)))
+NAME := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+$(foreach name,$(NAME),$(eval .PHONY: $(name))$(eval $(name): ; @:))
+endif
+
+.PHONY: help demo test bench lint serve clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,postgres,demo,dev]'
+	@touch $@
+
+demo: $(READY) ## train, evaluate, export and query a digit classifier, from login to predictions
+	@$(BIN)/tunesmith demo
+
+serve: $(READY) ## start a server and say how to log in
+	@$(BIN)/tunesmith serve
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## check form, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## measure: make bench startup, dispatch or loop
+	@$(BIN)/python -m bench $(NAME)
+
+clean: ## remove what the other targets made
+	rm -rf .venv demo-out bench-out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
