@@ -20,7 +20,6 @@ from tunesmith.protocol import (
     Started,
 )
 
-
 WRITER = """
 import sys
 from pathlib import Path

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
 
 from tunesmith.protocol import Done, Failed, Heartbeat, Interrupted, JobFolder, Launch, Started
-from tunesmith.training.actions import run_action
+from tunesmith.training import actions
 from tunesmith.training.failures import StoppedError, failure_of
 from tunesmith.training.run import Run
 
@@ -49,7 +49,7 @@ def work(launch: Launch, channel: socket.socket) -> int:
 def _outcome(run: Run) -> Done | Failed | Interrupted:
     """How the job ends. Every error becomes an event here: this is the process's edge."""
     try:
-        outcome = run_action(run)
+        outcome = actions.run_action(run)
         run.publish()
     except StoppedError:
         print("Stopped on request.", flush=True)  # noqa: T201 - standard output is the job's log

@@ -7,7 +7,7 @@ from typing import Any
 
 from tunesmith.protocol import CheckpointSaved, Metrics, Progress
 from tunesmith.protocol.causes import Cause
-from tunesmith.training import worker
+from tunesmith.training import actions
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
 
@@ -50,4 +50,4 @@ def _until_stopped(run: Run) -> dict[str, Any]:
         time.sleep(0.01)
 
 
-worker.run_action = act
+actions.run_action = act
