@@ -1,6 +1,8 @@
 """Starts the pull of a dataset, which the scheduler carries out like any job."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -19,21 +21,18 @@ from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.workspaces.tables import Workspace
 
 
-def freeze_dataset(dataset: Dataset, workspace: Workspace) -> FrozenDataset:
-    """The dataset as a job keeps it.
+def frozen_datasets(session: Session, datasets: Sequence[Dataset]) -> list[FrozenDataset]:
+    """The datasets as a job keeps them: as they were pulled, under the name and use that they have now.
 
-    Raises:
-        BadRequestError: its cloud_file_path is no path within the workspace.
+    They are read from the rows of their pulls, so that a copy outlives its workspace.
     """
-    return FrozenDataset(
-        id=dataset.id,
-        revision=dataset.revision,
-        name=dataset.name,
-        type=dataset.type,
-        format=dataset.format,
-        intents=tuple(dataset.use_for),
-        source=location_in(workspace, dataset.cloud_file_path or ""),
-    )
+    ids = [dataset.id for dataset in datasets]
+    query = select(Job.dataset_id, Job.inputs).where(Job.dataset_id.in_(ids), Job.internal)
+    pulled = {dataset_id: _pulled(inputs) for dataset_id, inputs in session.execute(query)}
+    return [
+        pulled[dataset.id].model_copy(update={"name": dataset.name, "intents": tuple(dataset.use_for)})
+        for dataset in datasets
+    ]
 
 
 def start_pull(session: Session, dataset: Dataset) -> None:
@@ -48,7 +47,7 @@ def start_pull(session: Session, dataset: Dataset) -> None:
         dataset.status = PullStatus.INVALID_PULL
         dataset.status_reason = f"The dataset has no {missing}: PATCH it with workspace and cloud_file_path."
         return
-    frozen = FrozenInputs(train_datasets=(freeze_dataset(dataset, workspace),))
+    frozen = FrozenInputs(train_datasets=(_to_pull(dataset, workspace),))
     dataset.status, dataset.status_reason, dataset.report = PullStatus.STARTING, "", {}
     session.flush()
     session.add(
@@ -98,3 +97,19 @@ def revisions_in_use(session: Session, dataset_id: UUID) -> dict[UUID, int]:
 def copies_of(settings: Settings, dataset_id: UUID) -> Path:
     """The folder with the pulled copies of a dataset, one a revision."""
     return settings.datasets_dir / str(dataset_id)
+
+
+def _to_pull(dataset: Dataset, workspace: Workspace) -> FrozenDataset:
+    return FrozenDataset(
+        id=dataset.id,
+        revision=dataset.revision,
+        name=dataset.name,
+        type=dataset.type,
+        format=dataset.format,
+        intents=tuple(dataset.use_for),
+        source=location_in(workspace, dataset.cloud_file_path or ""),
+    )
+
+
+def _pulled(inputs: dict[str, Any]) -> FrozenDataset:
+    return FrozenInputs.load(inputs).train_datasets[0]

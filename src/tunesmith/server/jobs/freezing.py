@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tunesmith.networks import Network
-from tunesmith.server.datasets.pulls import freeze_dataset
+from tunesmith.server.datasets.pulls import frozen_datasets
 from tunesmith.server.datasets.states import PullStatus
-from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.attaching import Role, usable_datasets
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.goals import metric_goal
@@ -95,10 +93,4 @@ def _freeze(
                 f"{role}: dataset {dataset.name} ({dataset.id}) is not usable. {dataset.status_reason} "
                 "When it is corrected, PATCH its cloud_file_path to have it pulled again"
             )
-    spaces = _workspaces(session, datasets)
-    return [freeze_dataset(dataset, spaces[dataset.workspace_id]) for dataset in datasets]
-
-
-def _workspaces(session: Session, datasets: Sequence[Dataset]) -> dict[UUID | None, Workspace]:
-    ids = {dataset.workspace_id for dataset in datasets}
-    return {space.id: space for space in session.scalars(select(Workspace).where(Workspace.id.in_(ids)))}
+    return frozen_datasets(session, datasets)
