@@ -17,6 +17,8 @@ _BAD_CREDENTIALS = {
     "InvalidToken",
     "SignatureDoesNotMatch",
 }
+# Shorter ones protect nothing, and blotting them out would leave parts of words.
+_SHORTEST_SECRET = 4
 _UNREACHABLE = ("HTTP error", "timed out")
 
 
@@ -61,7 +63,7 @@ class Faults:
     def _first_line(self, text: str) -> str:
         line = text.split("\n", maxsplit=1)[0][:300]
         for secret in self.secrets.values():
-            line = line.replace(secret, "***") if secret else line
+            line = line.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else line
         return line.rstrip(".") + "."
 
 

@@ -35,7 +35,7 @@ class Patience:
     total: float
 
 
-PATIENT = Patience(connect=5, read=20, retries=8, total=45)
+PATIENT = Patience(connect=5, read=20, retries=20, total=50)
 """For jobs: a store that is gone is reported in about a minute."""
 
 BRIEF = Patience(connect=2, read=3, retries=1, total=3)
@@ -118,6 +118,6 @@ def _retry_config(patience: Patience) -> RetryConfig:
         "backoff": {
             "init_backoff": timedelta(milliseconds=200),
             "max_backoff": timedelta(seconds=8),
-            "base": 2,
+            "base": 3,
         },
     }
