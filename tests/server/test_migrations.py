@@ -44,7 +44,7 @@ def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None
     migrations.migrate(database.engine)
     with database.engine.execution_options(**WRITING).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(migrations.UnknownRevisionError, match="9999.*newer version"):
+    with pytest.raises(migrations.UnknownRevisionError, match=r"9999.*newer version"):
         migrations.migrate(database.engine)
 
 
