@@ -292,15 +292,16 @@ def test_probe_and_all_else_name_a_store_that_is_missing(missing_store, s3_serve
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(key=st.text(min_size=1, max_size=30) | st.text("ab/.#1", min_size=1, max_size=6))
+@given(key=st.text(min_size=1, max_size=30) | st.text("ab/.#1:|", min_size=1, max_size=6))
 def test_any_text_is_a_key_that_works_or_is_refused(files, key):
     try:
         files.write(key, b"1")
     except InvalidKeyError:
         assert not is_key(key)
-    except StorageError:  # the names that obstore gives to half-written files
+    except StorageError as error:  # a few names that folders cannot hold
         assert isinstance(files.location.store, FolderStore)
-        assert re.search(r"^[^#]*#[0-9]+$", key.split("/")[-1])
+        assert re.search(r"#[0-9]+$|[A-Za-z][:|]$", key)
+        assert "rename it" in str(error)  # noqa: PT017 - most keys raise nothing
     else:
         assert files.read(key) == b"1"
         assert keys(files) == [key]

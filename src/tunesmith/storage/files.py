@@ -12,7 +12,7 @@ import obstore
 from tunesmith.storage.download import PartFile, Version
 from tunesmith.storage.errors import StorageError, StorageFileMissingError
 from tunesmith.storage.faults import Faults
-from tunesmith.storage.folders import refuse_way_out, walk
+from tunesmith.storage.folders import check_place, walk
 from tunesmith.storage.keys import check_key, check_prefix, is_key, join
 from tunesmith.storage.locations import FolderStore, Location
 from tunesmith.storage.stores import BRIEF, AnyStore, describe, open_store
@@ -160,7 +160,7 @@ class Files:
     def _whole(self, key: str) -> str:
         whole = join(self._prefix, check_key(key))
         if isinstance(self.location.store, FolderStore):
-            refuse_way_out(self.location.store.path, whole)
+            check_place(self.location.store.path, whole)
         return whole
 
     def _found(self, whole: str) -> Iterator[FileInfo]:

@@ -7,16 +7,21 @@ from pathlib import Path
 
 from tunesmith.storage.errors import StorageError
 
-# How obstore names a file while it is written.
-_HALF_WRITTEN = re.compile(r"^[^#]*#[0-9]+$")
+# obstore gives names like the first to half-written files, and takes the second for drives.
+_UNUSABLE = re.compile(r"^[^#]*#[0-9]+$|[A-Za-z][:|]$")
 
 
-def refuse_way_out(root: Path, key: str) -> None:
-    """Refuse a key that a symbolic link takes out of the root.
+def check_place(root: Path, key: str) -> None:
+    """Refuse a key that no folder can hold, or that a symbolic link takes out of the root.
 
     Raises:
         StorageError: naming the key. A path that does not exist (yet) is judged by the part that does.
     """
+    name = key.rsplit("/", maxsplit=1)[-1]
+    if _UNUSABLE.search(name):
+        raise StorageError(
+            f"The file {key} cannot be kept in the folder {root}; rename it, without {name[-2:]}."
+        )
     if not _inside(root, root / key):
         raise StorageError(
             f"The file {key} in the folder {root} is behind a link that leads out of it; "
@@ -43,9 +48,9 @@ def _walk(
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
         path = Path(entry.path)
-        if _HALF_WRITTEN.search(entry.name) or (entry.is_symlink() and not _inside(root, path)):
+        if entry.is_symlink() and not _inside(root, path):
             continue
-        if entry.is_file():
+        if entry.is_file() and not _UNUSABLE.search(entry.name):
             yield base + entry.name, entry.stat()
         elif entry.is_dir() and (real := path.resolve()) not in trail:
             yield from _walk(root, path, f"{base}{entry.name}/", (*trail, real))
