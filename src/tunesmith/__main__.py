@@ -4,13 +4,17 @@ What the server, the demo and their libraries need is imported by the command th
 `tunesmith jobs list` starts fast.
 """
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tunesmith.client.commands import build
 from tunesmith.client.commands.output import JsonFlag, Output
+
+if TYPE_CHECKING:
+    from tunesmith.server.auth.administration import KeyEntry
 
 DataDir = Annotated[
     Path | None,
@@ -35,9 +39,9 @@ def serve(
     executor: Annotated[str | None, typer.Option(help="Where jobs run.")] = None,
 ) -> None:
     """Run a server on this machine."""
-    from tunesmith.server import commands
+    from tunesmith.server.commands import serve as run_server
 
-    commands.serve(data_dir, host, port, database_url, executor)
+    run_server(data_dir, host, port, database_url, executor)
 
 
 @keys.command("create")
@@ -49,15 +53,49 @@ def keys_create(
     as_json: JsonFlag = False,
 ) -> None:
     """Create an API key. It is shown this once; the server keeps a hash."""
-    from tunesmith.server import commands
+    from tunesmith.server.commands import keys_create as create
 
-    key = commands.keys_create(org, user, data_dir, database_url)
+    key = create(org, user, data_dir, database_url)
     output = Output(as_json)
     if as_json:
         output.document({"org": org, "user": user, "key": key})
     else:
         output.line(key)
     output.tell(f"Keep this key: it is not shown again. Log in with it: tunesmith login --org {org}")
+
+
+@keys.command("list")
+def keys_list(data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: JsonFlag = False) -> None:
+    """List the API keys by their first characters, revoked ones too."""
+    from tunesmith.server.commands import keys_list as listed
+
+    entries = listed(data_dir, database_url)
+    output = Output(as_json)
+    if as_json:
+        output.document([_plain(one) for one in entries])
+        return
+    headings = ("KEY", "ORG", "USER", "CREATED", "LAST USED", "REVOKED")
+    rows = [
+        (one.hint, one.org, one.user, one.created_on, one.last_used_on, one.revoked_on) for one in entries
+    ]
+    output.rows(headings, rows)
+
+
+@keys.command("revoke")
+def keys_revoke(
+    key: Annotated[str, typer.Argument(help="The key, or enough of its beginning.")],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a key useless from now on, with every token that it has given."""
+    from tunesmith.server.commands import keys_revoke as revoke
+
+    entry = revoke(key, data_dir, database_url)
+    output = Output(as_json)
+    if as_json:
+        output.document(_plain(entry))
+    output.tell(f"The key {entry.hint} of {entry.user} in {entry.org} is revoked.")
 
 
 @app.command()
@@ -69,6 +107,11 @@ def demo(
     from tunesmith.demo import run
 
     raise typer.Exit(run(out, svg))
+
+
+def _plain(entry: "KeyEntry") -> dict[str, str | None]:
+    """A key's entry as JSON values."""
+    return {name: value if value is None else str(value) for name, value in asdict(entry).items()}
 
 
 def main() -> None:

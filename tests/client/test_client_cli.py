@@ -174,7 +174,7 @@ def test_wrong_usage_is_explained_before_anything_is_sent(tiny: TinyServer, run:
 
 def test_a_workspace_is_created_and_its_id_can_be_caught(tiny: TinyServer, run: Run):
     tiny.on("POST", f"{ORG}/workspaces", {"id": "w1", "name": "Lab"})
-    result = run("workspaces", "create", "Lab", "--path", "/srv/lab")
+    result = run("workspaces", "create", "--name", "Lab", "--path", "/srv/lab")
     assert result.stdout == "w1\n"
     assert "tunesmith datasets create --workspace w1" in result.stderr
     assert tiny.asked[0].body == {
@@ -187,7 +187,17 @@ def test_a_workspace_is_created_and_its_id_can_be_caught(tiny: TinyServer, run: 
 def test_secrets_of_a_store_come_from_stdin(tiny: TinyServer, run: Run):
     tiny.on("POST", f"{ORG}/workspaces", {"id": "w1"})
     keys = {"access_key": "a", "secret_key": "s"}
-    run("workspaces", "create", "Bucket", "--cloud-type", "aws", "--details", "-", input=json.dumps(keys))
+    run(
+        "workspaces",
+        "create",
+        "--name",
+        "Bucket",
+        "--cloud-type",
+        "aws",
+        "--details",
+        "-",
+        input=json.dumps(keys),
+    )
     assert tiny.asked[0].body["cloud_specific_details"] == keys
 
 

@@ -83,11 +83,15 @@ class Output:
         if self.as_json:
             self.document([one.raw() for one in resources])
             return
-        rows = [[shown(field(one)) for field in columns.values()] for one in resources]
+        self.rows(tuple(columns), [[field(one) for field in columns.values()] for one in resources])
+
+    def rows(self, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Write a table to a terminal, a line a row to a pipe."""
+        fields = [[shown(value) for value in row] for row in rows]
         if self.stdout.is_terminal:
-            self.stdout.print(_table(tuple(columns), rows))
+            self.stdout.print(_table(headings, fields))
             return
-        for row in rows:
+        for row in fields:
             self.line("\t".join(" ".join(field.split()) for field in row))
 
     def details(self, resource: Resource, fields: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
@@ -36,6 +36,10 @@ class JobBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+    def __rich__(self) -> RenderableType:
+        """The line as it was last drawn."""
+        return self._progress.get_renderable()
 
     def show(self, job: Job) -> None:
         """Draw the job as it is now."""

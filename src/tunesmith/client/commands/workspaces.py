@@ -16,7 +16,7 @@ Id = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Id of the workspac
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="A name for people.")],
+    name: Annotated[str, typer.Option(help="A name for people.")],
     path: Annotated[
         str | None, typer.Option(help="A folder on the server, under its TUNESMITH_WORKSPACE_ROOTS.")
     ] = None,
@@ -58,7 +58,9 @@ def list_(
     output = Output(as_json)
     output.entries(found, columns)
     if not found:
-        output.tell("There is no workspace yet. Create one: tunesmith workspaces create NAME --path FOLDER")
+        output.tell(
+            "There is no workspace yet. Create one: tunesmith workspaces create --name NAME --path FOLDER"
+        )
 
 
 @app.command()

@@ -1,0 +1,5 @@
+"""What can stop the demo, beside the errors of the client."""
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why and what to do."""
