@@ -16,7 +16,7 @@ from tunesmith.protocol import DatasetInput, EventTail, JobFolder, JobRequest, P
 from tunesmith.storage.errors import StorageError
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import Location, S3Store
-from tunesmith.training.dataservices.pull import pull, ready
+from tunesmith.training.dataservices.pull import pull
 from tunesmith.training.failures import StoppedError
 from tunesmith.training.run import Run
 
@@ -160,14 +160,3 @@ def test_a_stop_ends_a_pull_although_the_store_hangs(bucket, s3_server, job, gat
         pull(run_of(folder, s3_server, stop))
     gate.open()
     assert pull(run_of(folder, s3_server))["valid"] is True
-
-
-def test_jobs_get_their_datasets_pulled_if_need_be(bucket, s3_server, job):
-    folder = job(bucket)
-    run = run_of(folder, s3_server)
-    (dataset,) = run.request.train_datasets
-    here = ready(run, dataset)
-    assert here.folder == dataset.cache
-    reported = len(progress_of(folder))
-    assert ready(run, dataset) == here
-    assert len(progress_of(folder)) == reported

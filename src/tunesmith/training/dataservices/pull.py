@@ -3,16 +3,14 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Any, TypeVar
+from typing import Any
 
 from tunesmith.data.progress import PullProgress
-from tunesmith.data.pulling import PulledDataset, materialise
 from tunesmith.data.pulling import pull as pull_dataset
-from tunesmith.protocol import DatasetInput, Progress
+from tunesmith.protocol import Progress
 from tunesmith.training.failures import StoppedError
 from tunesmith.training.run import Run
 
-T = TypeVar("T")
 _POLL = 0.1
 _FAREWELL = 0.5
 
@@ -44,25 +42,6 @@ def pull(run: Run) -> dict[str, Any]:
     return _Watch(run).over(work)
 
 
-def ready(run: Run, dataset: DatasetInput) -> PulledDataset:
-    """A dataset of the request in its cache, pulled now if it is not there, with progress reported.
-
-    Raises:
-        StoppedError: asked to stop meanwhile.
-        DatasetError: it is invalid. Otherwise as `pull`.
-    """
-
-    def work(watch: _Watch) -> PulledDataset:
-        return materialise(
-            dataset,
-            run.files(dataset.source),
-            on_progress=watch.on_progress,
-            should_stop=watch.should_stop,
-        )
-
-    return _Watch(run).over(work)
-
-
 class _Watch:
     """Runs work in a thread of its own, reports its newest progress, and leaves it when the job should stop.
 
@@ -84,13 +63,13 @@ class _Watch:
         """Asked by the work."""
         return self._left.is_set()
 
-    def over(self, work: Callable[["_Watch"], T]) -> T:
+    def over(self, work: Callable[["_Watch"], dict[str, Any]]) -> dict[str, Any]:
         """The work's result.
 
         Raises:
             StoppedError: the job was asked to stop. Else what the work raises.
         """
-        future: Future[T] = Future()
+        future: Future[dict[str, Any]] = Future()
         threading.Thread(target=self._do, args=(work, future), name="pull", daemon=True).start()
         while not wait([future], timeout=_POLL).done:
             self._report()
@@ -101,7 +80,7 @@ class _Watch:
         self._report()
         return future.result()
 
-    def _do(self, work: Callable[["_Watch"], T], future: "Future[T]") -> None:
+    def _do(self, work: Callable[["_Watch"], dict[str, Any]], future: "Future[dict[str, Any]]") -> None:
         try:
             future.set_result(work(self))
         except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
