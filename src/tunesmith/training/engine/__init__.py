@@ -1,0 +1,1 @@
+"""The training loop, and what stands around it: devices, number formats, data order, checkpoints."""

@@ -1,0 +1,46 @@
+"""Builds optimisers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from tunesmith.training.engine.settings import OptimizerSettings
+
+
+def build_optimizer(module: nn.Module, settings: OptimizerSettings, *, fused: bool) -> torch.optim.Optimizer:
+    """The optimiser over all parameters of the module that learn.
+
+    Args:
+        module: with at least one parameter that requires a gradient.
+        settings: which optimiser, and its numbers.
+        fused: update all parameters in one kernel; a gradient scaler (fp16) does not go with it.
+
+    Raises:
+        ValueError: there is no optimiser of that name.
+    """
+    groups = list(_groups(module, settings))
+    match settings.name:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=fused)
+        case "adam":
+            return torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, fused=fused)
+        case "sgd":
+            return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=fused)
+        case name:
+            raise ValueError(f"there is no optimiser {name!r}; there are adamw, adam and sgd")
+
+
+def _groups(module: nn.Module, settings: OptimizerSettings) -> Iterator[dict[str, Any]]:
+    """The parameters with weight decay, and those without."""
+    decayed: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            skipped = any(part in name for part in settings.skip_names)
+            (spared if skipped else decayed).append(parameter)
+    if decayed:
+        yield {"params": decayed, "weight_decay": settings.weight_decay}
+    if spared:
+        yield {"params": spared, "weight_decay": 0.0}

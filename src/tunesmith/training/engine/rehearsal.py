@@ -1,0 +1,169 @@
+"""Tries one training step before the first epoch, so that what cannot work fails at once and by name.
+
+The same trials find out which number format and memory layout is fastest here: precision "auto".
+"""
+
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tunesmith.protocol import Cause
+from tunesmith.training.engine.memory import is_out_of_memory
+from tunesmith.training.engine.numerics import Numerics, is_convolutional, lay_out
+from tunesmith.training.engine.training import Training
+from tunesmith.training.failures import JobError
+
+PROBE_SECONDS = 1.5
+_GAIN = 0.9  # another format must take at most this share of plain fp32's time
+_LOSS_TOLERANCE = 0.02
+_TRIALS = 4
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to compute, measured: seconds a step, and the loss it found."""
+
+    numerics: Numerics
+    seconds: float
+    loss: float
+
+
+class Rehearsal:
+    """Steps on a copy of the model. Neither the model nor the random generators change.
+
+    Args:
+        training: the model with its loss.
+        device: where the steps run.
+    """
+
+    def __init__(self, training: Training[Any], device: torch.device) -> None:
+        self._copy = deepcopy(training).to(device).train()
+        self._device = device
+
+    def try_step(self, batch: Any, subject: str) -> float:
+        """One step in fp32. Returns its seconds.
+
+        Args:
+            batch: on any device.
+            subject: what is tried, for the message: "resnet18 on images of 8 x 8 pixels".
+
+        Raises:
+            JobError: the model cannot take the batch; the message has the library's reason.
+        """
+        try:
+            return self._step(self._moved(batch), Numerics())[0]
+        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+            if is_out_of_memory(error):
+                raise
+            reason = str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
+            raise JobError(
+                Cause.BAD_SPEC, f"The training cannot work: {subject} fails with: {reason}."
+            ) from error
+
+    def fastest(self, batch: Any, channels_last: bool) -> list[Trial]:
+        """Measure plain fp32 and what may be faster, the plain one first.
+
+        Args:
+            batch: on any device; a part of a real one where a step takes long.
+            channels_last: whether the memory layout may matter.
+        """
+        layouts = (True, False) if channels_last else (False,)
+        candidates = [Numerics()]
+        candidates += [Numerics("bf16", layout) for layout in layouts]
+        candidates += [Numerics("fp32", True)] if channels_last else []
+        batch = self._moved(batch)
+        deadline = time.perf_counter() + PROBE_SECONDS
+        trials: list[Trial] = []
+        for numerics in candidates:
+            if len(trials) >= 2 and time.perf_counter() > deadline:
+                break
+            limit = 4 * trials[0].seconds if trials else float("inf")
+            if (trial := self._measure(batch, numerics, limit)) is not None:
+                trials.append(trial)
+        return trials
+
+    def _measure(self, batch: Any, numerics: Numerics, limit: float) -> Trial | None:
+        """None if the first step shows that it is far too slow: some processors emulate bf16."""
+        lay_out(self._copy, channels_last=numerics.channels_last)
+        first, loss = self._step(batch, numerics)
+        if first > limit + PROBE_SECONDS / _TRIALS:
+            return None
+        times: list[float] = []
+        until = time.perf_counter() + PROBE_SECONDS / _TRIALS
+        while len(times) < 2 or (time.perf_counter() < until and len(times) < 10):
+            times.append(self._step(batch, numerics)[0])
+        return Trial(numerics, min(times), loss)
+
+    def _step(self, batch: Any, numerics: Numerics) -> tuple[float, float]:
+        """Seconds and loss of one step, under the same random numbers each time."""
+        dtype = torch.bfloat16 if numerics.precision == "bf16" else None
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(0)
+            started = self._now()
+            with torch.autocast(self._device.type, dtype, enabled=dtype is not None):
+                loss = self._copy(batch)["loss"]
+            if loss.requires_grad:
+                loss.backward()
+            seconds = self._now() - started
+        self._copy.zero_grad(set_to_none=True)
+        return seconds, float(loss.detach())
+
+    def _moved(self, batch: Any) -> Any:
+        return to_device(batch, self._device)
+
+    def _now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
+
+
+def choose(trials: list[Trial]) -> Numerics:
+    """The fastest way to compute that is as sound as plain fp32, the first trial, and clearly faster."""
+    plain = trials[0]
+    tolerance = _LOSS_TOLERANCE * max(1.0, abs(plain.loss))
+    sound = [trial for trial in trials if abs(trial.loss - plain.loss) <= tolerance]
+    best = min(sound, key=lambda trial: trial.seconds, default=plain)
+    return best.numerics if best.seconds <= _GAIN * plain.seconds else plain.numerics
+
+
+def choose_numerics(
+    asked: str,
+    rehearsal: Rehearsal,
+    training: Training[Any],
+    batch_of: Callable[[int], Any],
+    batch_size: int,
+    step_seconds: float,
+) -> tuple[Numerics, str]:
+    """The numerics for a training, and a sentence on why where "auto" was asked for.
+
+    With a precision named, the choice does not depend on the machine's speed, so that a seed repeats.
+
+    Args:
+        asked: auto, fp32, bf16 or fp16.
+        rehearsal: of this training.
+        training: the model with its loss.
+        batch_of: gives a batch of at most so many samples.
+        batch_size: samples a step.
+        step_seconds: what a step in fp32 takes.
+    """
+    convolutional = is_convolutional(training.model)
+    if asked != "auto":
+        return Numerics(asked, channels_last=convolutional and asked != "fp32"), ""
+    # Eight to ten steps are timed: where they would take too long, a part of a batch tells enough.
+    affordable = int(batch_size * PROBE_SECONDS / 10 / step_seconds)
+    trials = rehearsal.fastest(batch_of(min(batch_size, max(2, affordable))), convolutional)
+    chosen = choose(trials)
+    figures = ", ".join(f"{trial.numerics}: {trial.seconds * 1e3:.1f} ms" for trial in trials)
+    return chosen, f"train.precision auto chose {chosen}; a step was measured on this machine ({figures})."
+
+
+def to_device(batch: Any, device: torch.device) -> Any:
+    """The batch on a device: tensors, or tuples, lists and dictionaries of them."""
+    from lightning_fabric.utilities.apply_func import move_data_to_device
+
+    return move_data_to_device(batch, device)

@@ -1,0 +1,65 @@
+"""Learning-rate schedules: each a factor of the learning rate, as a function of the step."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from tunesmith.training.engine.settings import ScheduleSettings
+
+Factor = Callable[[int], float]
+
+
+def build_schedule(
+    optimizer: torch.optim.Optimizer, settings: ScheduleSettings, epochs: int, steps_per_epoch: int
+) -> LambdaLR:
+    """The schedule, to be stepped after each step of the optimiser.
+
+    linear and cosine fall to zero over all steps after the warm-up; step and multistep fall at the ends of
+    epochs, counted from the beginning. During the warm-up the rate rises linearly, step by step.
+
+    Raises:
+        ValueError: there is no policy of that name, or a parameter of it is unusable.
+    """
+    return LambdaLR(optimizer, _warmed(settings, epochs, steps_per_epoch))
+
+
+def _warmed(settings: ScheduleSettings, epochs: int, steps_per_epoch: int) -> Factor:
+    warmup = settings.warmup_epochs * steps_per_epoch
+    factor = _factor(settings, warmup, epochs * steps_per_epoch, steps_per_epoch)
+
+    def at(step: int) -> float:
+        return (step + 1) / (warmup + 1) if step < warmup else factor(step)
+
+    return at
+
+
+def _factor(settings: ScheduleSettings, warmup: int, total: int, steps_per_epoch: int) -> Factor:
+    falling = max(1, total - warmup)
+    gamma = _positive("gamma", settings.parameters.get("gamma", 0.1))
+    match settings.policy:
+        case "linear":
+            return lambda step: max(0.0, 1.0 - (step - warmup) / falling)
+        case "cosine":
+            return lambda step: 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warmup) / falling)))
+        case "step":
+            size = _positive("step_size", settings.parameters.get("step_size", 30))
+            return lambda step: gamma ** ((step // steps_per_epoch) // size)
+        case "multistep":
+            milestones = _milestones(settings.parameters.get("milestones", (10, 20)))
+            return lambda step: gamma ** bisect_right(milestones, step // steps_per_epoch)
+        case policy:
+            raise ValueError(f"there is no policy {policy!r}; there are linear, step, cosine and multistep")
+
+
+def _milestones(value: object) -> list[float]:
+    listed = value if isinstance(value, list | tuple) else [value]
+    return sorted(_positive("milestones", epoch) for epoch in listed)
+
+
+def _positive(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ValueError(f"{name} must be a number above 0, got {value!r}")
+    return value

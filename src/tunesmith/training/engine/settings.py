@@ -1,0 +1,74 @@
+"""What the engine must be told. Each task fills these in from its own spec, whose keys differ by network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """The length of a training, its intervals and its numbers.
+
+    Attributes:
+        epochs: passes over the training data.
+        batch_size: samples a step.
+        workers: processes that load data; 0 loads in the training process.
+        shuffle: whether samples come in random order, a new one each epoch.
+        seed: of every random choice; -1 takes a new one.
+        precision: the number format, or "auto".
+        checkpoint_interval: epochs between two kept checkpoints.
+        validation_interval: epochs between two validations.
+        clip_norm: the largest norm of the gradient; 0 leaves it alone.
+        ema_decay: the share of the averaged weights kept at each step; None keeps no average.
+        tensorboard_interval: epochs between two costly TensorBoard records, 0 for none of them; None writes
+            no TensorBoard files at all.
+    """
+
+    epochs: int
+    batch_size: int
+    workers: int = 0
+    shuffle: bool = True
+    seed: int = 0
+    precision: Precision = "auto"
+    checkpoint_interval: int = 1
+    validation_interval: int = 1
+    clip_norm: float = 0.0
+    ema_decay: float | None = None
+    tensorboard_interval: int | None = None
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """An optimiser.
+
+    Attributes:
+        name: adamw, adam or sgd.
+        lr: the learning rate.
+        momentum: of sgd.
+        betas: the averaging rates of adam and adamw.
+        skip_names: parameters whose name has one of these parts are not decayed.
+    """
+
+    name: str
+    lr: float
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    skip_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """How the learning rate changes.
+
+    Attributes:
+        policy: linear, step, cosine or multistep.
+        parameters: step_size (epochs) and gamma of step; milestones (epochs) and gamma of multistep.
+        warmup_epochs: epochs in which the learning rate rises to its full value.
+    """
+
+    policy: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    warmup_epochs: int = 0

@@ -1,0 +1,109 @@
+"""Everything that changes while a training runs: saved whole, taken up whole."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.optim.lr_scheduler import LambdaLR
+
+import tunesmith
+from tunesmith.training.engine.divergence import LossRecord
+from tunesmith.training.engine.ema import AveragedWeights
+from tunesmith.training.engine.generators import generator_states, restore_generators
+from tunesmith.training.engine.training import Measured, Training
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch that did best: its goal's value and all that was measured."""
+
+    epoch: int
+    value: float
+    measured: Measured
+
+
+@dataclass
+class Progress:
+    """How far a training is: whole epochs done, steps done of the next one, the last step's learning rate."""
+
+    epochs: int = 0
+    steps: int = 0
+    lr: float = 0.0
+
+
+@dataclass
+class TrainState:
+    """The state of a training.
+
+    Attributes:
+        training: the model and what trains it.
+        optimizer: as built, before Fabric wraps it.
+        schedule: of the learning rate.
+        fabric: whose precision may hold the scale of the gradients.
+        ema: the averaged weights, if they are kept.
+        facts: what does not change but belongs to the model: spec, classes, seed, numerics, network.
+        done: the position in the data.
+        losses: of the epoch at hand.
+        best: the best epoch so far.
+    """
+
+    training: Training[Any]
+    optimizer: torch.optim.Optimizer | None
+    schedule: LambdaLR | None
+    fabric: Fabric
+    ema: AveragedWeights | None
+    facts: dict[str, Any]
+    done: Progress = field(default_factory=Progress)
+    losses: LossRecord = field(default_factory=LossRecord)
+    best: Best | None = None
+
+    @property
+    def predictor(self) -> torch.nn.Module:
+        """The model that is judged: the averaged weights where they are kept."""
+        return self.ema.model if self.ema else self.training.model
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as plain data and tensors."""
+        return {
+            "format": FORMAT,
+            "tunesmith": tunesmith.__version__,
+            **self.facts,
+            "model": self.training.model.state_dict(),
+            "extras": self.training.extras(),
+            "optimizer": self.optimizer.state_dict() if self.optimizer else None,
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "precision": self.fabric.strategy.precision.state_dict(),
+            "ema": self.ema.state_dict() if self.ema else None,
+            "done": asdict(self.done),
+            "losses": self.losses.state_dict(),
+            "generators": generator_states(),
+            "best": asdict(self.best) if self.best else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state of the same model."""
+        self.training.model.load_state_dict(state["model"])
+        self.training.load_extras(state["extras"])
+        if self.optimizer and self.schedule:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
+        if self.ema and state["ema"]:
+            self.ema.load_state_dict(state["ema"])
+        self.done = Progress(**state["done"])
+        self.losses.load_state_dict(state["losses"])
+        self.best = _best(state["best"])
+        restore_generators(state["generators"])
+
+
+def _best(saved: dict[str, Any] | None) -> Best | None:
+    return Best(saved["epoch"], saved["value"], Measured(**saved["measured"])) if saved else None
+
+
+def predicting_weights(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The weights of the model that was judged, from a saved state."""
+    weights: dict[str, torch.Tensor] = state["ema"]["model"] if state.get("ema") else state["model"]
+    return weights

@@ -1,0 +1,5 @@
+"""Image classification."""
+
+from tunesmith.training.tasks.classification.task import Classification
+
+TASK = Classification

@@ -1,0 +1,86 @@
+"""How an image becomes numbers: size, channels, normalisation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2.functional import rgb_to_grayscale
+
+from tunesmith.data.images import open_rgb
+from tunesmith.networks.classification_pyt.spec import ClassificationSpec
+from tunesmith.specs import SpecError, SpecProblem
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """What a model takes.
+
+    Attributes:
+        height: in pixels.
+        width: in pixels.
+        mean: of each channel, 0 to 1; one entry for grey images, three for colour.
+        std: the deviation of each channel.
+    """
+
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, spec: ClassificationSpec) -> "ImageFormat":
+        """The format that a spec trains with.
+
+        Raises:
+            SpecError: mean or deviation do not fit three channels, or there is no pixel.
+        """
+        given, size = spec.dataset.augmentation, spec.dataset.img_size
+        _check("dataset.img_size", "must be at least 8 pixels", size, right=size >= 8)
+        _check("dataset.augmentation.mean", "must hold three numbers", given.mean, right=len(given.mean) == 3)
+        right = len(given.std) == 3 and all(value > 0 for value in given.std)
+        _check("dataset.augmentation.std", "must hold three numbers above 0", given.std, right=right)
+        return cls(size, size, tuple(given.mean), tuple(given.std))
+
+    @property
+    def channels(self) -> int:
+        """1 for grey images, 3 for colour."""
+        return len(self.mean)
+
+    def decode(self, path: Path) -> Tensor:
+        """The image in a file, scaled to this size: uint8 (3, height, width).
+
+        Raises:
+            DatasetError: the file cannot be read as an image.
+        """
+        image = open_rgb(path)
+        if image.size != (self.width, self.height):
+            image = image.resize((self.width, self.height), Image.Resampling.BILINEAR)
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 (..., 3, height, width) to float32 (..., channels, height, width)."""
+        if self.channels == 1:
+            images = rgb_to_grayscale(images)
+        mean, std = _column(self.mean), _column(self.std)
+        return images.float().sub_(mean).div_(std)
+
+    def restore(self, images: Tensor) -> Tensor:
+        """Normalised images as pictures with values from 0 to 1, for people to see."""
+        images = images.float()
+        column = [-1, 1, 1]
+        mean = torch.tensor(self.mean, device=images.device).view(column)
+        std = torch.tensor(self.std, device=images.device).view(column)
+        return images.mul(std).add(mean).clamp(0, 1)
+
+
+def _column(values: Sequence[float]) -> Tensor:
+    return torch.tensor(values).mul(255).view(-1, 1, 1)
+
+
+def _check(path: str, rule: str, value: object, *, right: bool) -> None:
+    if not right:
+        raise SpecError([SpecProblem(path, rule, value)])

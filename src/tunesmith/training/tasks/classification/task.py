@@ -1,0 +1,194 @@
+"""Image classification, as the verbs see it."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Self, cast
+
+import torch
+from torch import Tensor, nn
+
+from tunesmith.data.classification import Sample
+from tunesmith.networks import Network
+from tunesmith.networks.classification_pyt.backbones import backbone_of
+from tunesmith.networks.classification_pyt.model import Classifier
+from tunesmith.networks.classification_pyt.spec import ClassificationSpec
+from tunesmith.specs import Block
+from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
+from tunesmith.training.engine.training import Training
+from tunesmith.training.engine.weights import load_weights, workspace_file
+from tunesmith.training.run import Run
+from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
+from tunesmith.training.tasks.classification import export, settings
+from tunesmith.training.tasks.classification.augment import build_erasing, build_mixing, build_variation
+from tunesmith.training.tasks.classification.data import (
+    TrainingSamples,
+    images_to_predict,
+    labelled_samples,
+    samples_at_hand,
+    training_samples,
+)
+from tunesmith.training.tasks.classification.evaluation import EvaluationReport
+from tunesmith.training.tasks.classification.format import ImageFormat
+from tunesmith.training.tasks.classification.images import ImageBatch, ImageSource, Pixels
+from tunesmith.training.tasks.classification.metrics import ClassificationMeter
+from tunesmith.training.tasks.classification.predictions import InferenceReport, Sheets
+from tunesmith.training.tasks.classification.training import ClassificationTraining, LogisticTraining
+
+
+class Classification(Task[ImageBatch]):
+    """Tells classes of images apart.
+
+    Attributes:
+        form: what images look like to the model.
+    """
+
+    spec: ClassificationSpec
+
+    def __init__(
+        self,
+        run: Run,
+        network: Network,
+        spec: Block,
+        classes: tuple[str, ...],
+        samples: TrainingSamples | None = None,
+    ) -> None:
+        super().__init__(run, network, spec, classes)
+        self.form = ImageFormat.of(self.spec)
+        self._samples = samples
+        settings.check(self.spec, len(classes))
+
+    @classmethod
+    def for_training(cls, run: Run, network: Network, spec: Block, seed: int) -> Self:
+        """The task of a job that trains, on the datasets of its request."""
+        samples = training_samples(run, seed)
+        return cls(run, network, spec, samples.classes, samples)
+
+    @property
+    def subject(self) -> str:
+        """The backbone and the image size."""
+        return f"{self.spec.model.backbone.type} on images of {self.form.width} x {self.form.height} pixels"
+
+    def build_model(self) -> nn.Module:
+        """The classifier of the spec, with random weights."""
+        return self._build(self.form)
+
+    def load_pretrained(self, model: nn.Module) -> None:
+        """Fill in the backbone's weights, then the whole model's, if the spec names them."""
+        classifier = cast("Classifier", model)
+        backbone = self.spec.model.backbone
+        if difference := backbone_of(backbone.type).difference:
+            self.run.note(
+                f"The backbone {backbone.type} is built as timm's {backbone_of(backbone.type).timm_name}: "
+                f"{difference}. Published weights of {backbone.type} do not fit it."
+            )
+        for path, key, ignored in (
+            (
+                "model.backbone.pretrained_backbone_path",
+                backbone.pretrained_backbone_path,
+                classifier.head_names,
+            ),
+            ("train.pretrained_model_path", self.spec.train.pretrained_model_path, ()),
+        ):
+            if key:
+                file = workspace_file(self.run, key, path)
+                self.run.note(load_weights(classifier.net, file, path, ignored))
+
+    def inputs(self, batch: ImageBatch) -> Tensor:
+        """The images."""
+        return batch.images
+
+    def training_data(self) -> TrainingData[ImageBatch]:
+        """The images of the request, held in memory if they are few."""
+        assert self._samples is not None  # noqa: S101 - for_training gave them
+        augmentation = self.spec.dataset.augmentation
+        train, validation = (
+            self._pixels(samples) for samples in (self._samples.train, self._samples.validation)
+        )
+        varied = ImageSource(
+            train,
+            vary=build_variation(augmentation, self.spec.dataset.img_size),
+            spoil=build_erasing(augmentation),
+            mix=build_mixing(augmentation, len(self.classes)),
+        )
+        counts = f"{len(train.samples)} images to learn from, {len(validation.samples)} to validate on"
+        return TrainingData(
+            train=varied,
+            plain=ImageSource(train),
+            validation=ImageSource(validation) if validation.samples else None,
+            summary=f"{counts}, {len(self.classes)} classes",
+        )
+
+    def training(self, model: nn.Module) -> Training[ImageBatch]:
+        """Cross entropy; or, for the logistic head, a fit on frozen features."""
+        head = self.spec.model.head
+        kind = LogisticTraining if head.type == "LogisticRegressionHead" else ClassificationTraining
+        return kind(model, self.form, head.loss.label_smooth_val)
+
+    def meter(self) -> ClassificationMeter:
+        """Loss, top-k accuracies, accuracy by class."""
+        head = self.spec.model.head
+        return ClassificationMeter(self.classes, [1, *head.topk], head.loss.label_smooth_val)
+
+    def loop(self) -> LoopSettings:
+        """From the sections train and dataset."""
+        return settings.loop(self.spec)
+
+    def optimizer(self) -> OptimizerSettings:
+        """From the section train.optim."""
+        return settings.optimizer(self.spec)
+
+    def schedule(self) -> ScheduleSettings:
+        """From the section train.optim."""
+        return settings.schedule(self.spec)
+
+    def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:
+        """The classifier as a graph, of the size and channels that the job asks for."""
+        given = export.graph_input(self.form, cast("ClassificationSpec", spec).export)
+        model = self._build(given)
+        if given == self.form:
+            model.load_state_dict(weights)
+        else:
+            export.load_resized(model, weights, given)
+        facts = {"model_name": self.spec.model_name, "backbone": self.spec.model.backbone.type}
+        return export.export_plan(model, self.form, given, self.classes, facts)
+
+    def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
+        """Images of a dataset that is here, else noise of the spread that normalised images have."""
+        form = export.graph_format(plan.metadata)
+        found = [sample for sample, _ in zip(samples_at_hand(self.run), range(count), strict=False)]
+        if len(found) == count:
+            return ImageSource(Pixels(found, form)).fetch(range(count)).images
+        shape = (count, form.channels, form.height, form.width)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+    def adopt_graph(self, metadata: Mapping[str, str]) -> None:
+        """Take images as the graph takes them."""
+        self.form = export.graph_format(metadata)
+
+    def evaluation(self, spec: Block) -> Work[ImageBatch]:
+        """Labelled images, with metrics by class, confusion matrix and pictures."""
+        own = cast("ClassificationSpec", spec)
+        pixels = Pixels(labelled_samples(self.run, self.classes), self.form)
+        meter = self.meter()
+        sheets = Sheets(self.form, own.evaluate.vis_after_n_batches, self.run.results)
+        report = EvaluationReport(pixels.samples, self.classes, meter, sheets)
+        dataset = own.dataset
+        return Work(ImageSource(pixels), report, dataset.batch_size, dataset.workers, meter)
+
+    def inference(self, spec: Block) -> Work[ImageBatch]:
+        """Images to predict; those that cannot be read are reported, one by one."""
+        own = cast("ClassificationSpec", spec)
+        pixels = Pixels(images_to_predict(self.run), self.form)
+        sheets = Sheets(self.form, own.inference.vis_after_n_batches, self.run.results)
+        report = InferenceReport(pixels.samples, self.classes, sheets)
+        source = ImageSource(pixels, tolerant=True)
+        return Work(source, report, own.dataset.batch_size, own.dataset.workers)
+
+    def _build(self, form: ImageFormat) -> Classifier:
+        build = import_module(self.network.model).build
+        return cast("Classifier", build(self.spec, len(self.classes), size=(form.height, form.width)))
+
+    def _pixels(self, samples: list[Sample]) -> Pixels:
+        pixels = Pixels(samples, self.form)
+        pixels.hold(self.run.raise_if_stopped)
+        return pixels

@@ -1,0 +1,54 @@
+"""What every verb begins with."""
+
+from dataclasses import dataclass
+
+import torch
+
+from tunesmith.networks import Network, UnknownNetworkError, get_network
+from tunesmith.protocol import Cause, Direction, MetricGoal
+from tunesmith.specs import Block, changed_inert_keys, validate_spec
+from tunesmith.training.engine.devices import take_resources
+from tunesmith.training.failures import JobError
+from tunesmith.training.run import Run
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job on a network, with its spec read and its part of the machine taken."""
+
+    run: Run
+    network: Network
+    spec: Block
+    device: torch.device
+
+    @property
+    def own_goal(self) -> MetricGoal:
+        """The network's own metric."""
+        direction = Direction.MINIMIZE if self.network.minimize else Direction.MAXIMIZE
+        return MetricGoal(name=self.network.metric, direction=direction)
+
+    @property
+    def goal(self) -> MetricGoal:
+        """The metric that chooses the best model: the request's, else the network's own."""
+        return self.run.request.metric or self.own_goal
+
+
+def open_job(run: Run) -> Job:
+    """Read the spec, take the threads and the GPU, and tell which keys set by the user do nothing.
+
+    Raises:
+        JobError: there is no such network.
+        SpecError: the spec is not valid.
+    """
+    try:
+        network = get_network(run.request.network or "")
+    except UnknownNetworkError as error:
+        raise JobError(Cause.BAD_SPEC, str(error)) from error
+    spec = validate_spec(network.spec, run.request.specs)
+    device = take_resources(run.request.resources)
+    inert = [f"{path} ({reason})" for path, reason in changed_inert_keys(spec)]
+    if inert:
+        run.note(f"These keys of the spec do nothing here: {'; '.join(inert)}.")
+    if len(run.request.resources.gpus) > 1:
+        run.note(f"The job was given {len(run.request.resources.gpus)} GPUs; it computes on the first.")
+    return Job(run, network, spec, device)

@@ -1,0 +1,133 @@
+"""Opens the model that a parent job left: a checkpoint, or an exported graph."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tunesmith.protocol import Cause, ParentInput
+from tunesmith.specs import Block, validate_spec
+from tunesmith.storage.errors import StorageFileMissingError
+from tunesmith.training.engine.checkpoints import TornCheckpointError, load_checkpoint
+from tunesmith.training.engine.state import predicting_weights
+from tunesmith.training.failures import JobError
+from tunesmith.training.optimize.onnx_export import CLASSES, SPEC
+from tunesmith.training.optimize.onnx_runtime import OnnxModel
+from tunesmith.training.run import Run
+from tunesmith.training.tasks import task_of
+from tunesmith.training.tasks.base import Task
+from tunesmith.training.verbs.job import Job
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that predicts.
+
+    Attributes:
+        task: as the model was trained.
+        predict: outputs for inputs on the processor.
+        source: the file it came from.
+        engine: what computes: "torch" or "ONNX Runtime".
+    """
+
+    task: Task[Any]
+    predict: Callable[[Tensor], Any]
+    source: str
+    engine: str
+
+
+def open_model(job: Job) -> Opened:
+    """The parent's model, ready to predict.
+
+    Raises:
+        JobError: the parent has left no model that can be used.
+        StorageError: it cannot be fetched.
+    """
+    path = fetch_model(job.run)
+    return _graph(job, path) if path.suffix == ".onnx" else _checkpoint(job, path)
+
+
+def fetch_model(run: Run) -> Path:
+    """Fetch the parent's model file, and the data file that a large graph has beside it.
+
+    Raises:
+        JobError: there is no parent, or it has left no model.
+    """
+    parent = _require_parent(run)
+    files = run.files(parent.results)
+    key = parent.files[0]
+    target = run.scratch / "parent" / Path(key).name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        files.download(key, target)
+    except StorageFileMissingError as error:
+        raise JobError(Cause.PARENT, f"The parent job {parent.job_id} has no file {key} any more.") from error
+    if target.suffix == ".onnx" and files.exists(f"{key}.data"):
+        files.download(f"{key}.data", target.with_name(f"{target.name}.data"))
+    return target
+
+
+def restore_task(job: Job, path: Path) -> tuple[Task[Any], dict[str, Tensor]]:
+    """The task and the weights in a checkpoint; the model's structure is that of its own spec.
+
+    Raises:
+        JobError: it is not a whole checkpoint, or of another network.
+    """
+    try:
+        saved = load_checkpoint(path)
+    except TornCheckpointError as error:
+        raise JobError(Cause.PARENT, f"{error} Train again, or choose another checkpoint.") from error
+    return _task(job, saved, path), predicting_weights(saved)
+
+
+def _require_parent(run: Run) -> ParentInput:
+    parent = run.request.parent
+    if parent is None or not parent.files:
+        raise JobError(
+            Cause.PARENT,
+            f"The action {run.request.action} needs a parent job that left a model.",
+            "Post it again with parent_job_id set to a finished train or export job.",
+        )
+    return parent
+
+
+def _checkpoint(job: Job, path: Path) -> Opened:
+    task, weights = restore_task(job, path)
+    model: nn.Module = task.build_model()
+    model.load_state_dict(weights)
+    model.to(job.device).eval()
+
+    def predict(inputs: Tensor) -> Any:
+        return model(inputs.to(job.device))
+
+    return Opened(task, predict, path.name, "torch")
+
+
+def _graph(job: Job, path: Path) -> Opened:
+    model = OnnxModel(path, torch.get_num_threads())
+    facts = {name: json.loads(model.metadata[name]) for name in (SPEC, CLASSES) if name in model.metadata}
+    if len(facts) < 2:
+        raise JobError(
+            Cause.PARENT,
+            f"{path.name} was not exported by tunesmith: its metadata lack {SPEC} or {CLASSES}.",
+            "Export the model again.",
+        )
+    facts = {"spec": facts[SPEC], "classes": facts[CLASSES], "network": job.network.arch}
+    task = _task(job, facts, path)
+    task.adopt_graph(model.metadata)
+    return Opened(task, lambda inputs: model.run(inputs)[0], path.name, "ONNX Runtime")
+
+
+def _task(job: Job, facts: Mapping[str, Any], path: Path) -> Task[Any]:
+    if facts.get("network") != job.network.arch:
+        raise JobError(
+            Cause.PARENT,
+            f"{path.name} is a model of {facts.get('network')}, not of {job.network.arch}.",
+            "Choose a parent job of the same experiment.",
+        )
+    spec: Block = validate_spec(job.network.spec, facts["spec"])
+    return task_of(job.network)(job.run, job.network, spec, tuple(facts["classes"]))
