@@ -19,8 +19,14 @@ from tunesmith.server.tables import Base
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    settings = Settings(data_dir=tmp_path, min_free_mb=0)
+def database_url() -> str | None:
+    """The database of the house; the embedded one unless a module says otherwise."""
+    return None
+
+
+@pytest.fixture
+def house(tmp_path: Path, database_url: str | None) -> Iterator[House]:
+    settings = Settings(data_dir=tmp_path, min_free_mb=0, database_url=database_url)
     database = Database(settings.resolved_database_url)
     Base.metadata.create_all(database.engine)
     app = create_app(settings)
@@ -66,7 +72,7 @@ def lab(house: House, ada: Person, space: str) -> Lab:
     )
     for dataset in (train, val):
         house.settle_pull(dataset)
-    body = {"network_arch": "classification_pyt", "workspace": space}
+    body: dict[str, object] = {"network_arch": "classification_pyt", "workspace": space}
     body |= {"train_datasets": [train], "eval_dataset": val}
     experiment = ada.post("experiments", body)
     return Lab(house, ada, space, train, val, experiment["id"])

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
-from httpx import Response
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
@@ -46,7 +45,7 @@ class Person:
     token: str
     http: TestClient
 
-    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Response:
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         url = f"/api/v1/orgs/{self.org}/{path}"
         headers = {"Authorization": f"Bearer {self.token}"}
         content = None if body is None else json.dumps(body)
@@ -73,7 +72,7 @@ class Person:
         return text
 
     @staticmethod
-    def _good(reply: Response) -> Any:
+    def _good(reply: Any) -> Any:
         assert reply.status_code == 200, reply.text
         return reply.json()
 

@@ -57,7 +57,11 @@ def test_a_new_experiment_has_the_defaults_of_the_api(ada: Person, space: str):
 
 def test_what_existing_clients_send_works(lab: Lab):
     raw = new_dataset(lab.ada, lab.space, format="raw", use_for=["testing"])
-    body = {"network_arch": "classification_pyt", "encryption_key": "nvidia_tlt", "workspace": lab.space}
+    body: dict[str, object] = {
+        "network_arch": "classification_pyt",
+        "encryption_key": "nvidia_tlt",
+        "workspace": lab.space,
+    }
     body |= {"checkpoint_choose_method": "best_model", "tensorboard_enabled": False}
     path = f"experiments/{lab.ada.post('experiments', body)['id']}"
     change = {"train_datasets": [lab.train], "eval_dataset": lab.val, "inference_dataset": raw}

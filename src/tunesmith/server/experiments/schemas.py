@@ -10,7 +10,7 @@ from tunesmith.data.types import DatasetFormat, DatasetType, Intent
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.experiments.archs import NetworkArch
 from tunesmith.server.experiments.bases import BaseExperiments
-from tunesmith.server.jobs.schemas import Count, JobSubset
+from tunesmith.server.jobs.schemas import Count, JobReq, JobSubset
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.pagination import PaginationInfo
 from tunesmith.server.kit.private import EnvVars
@@ -107,7 +107,7 @@ class ExperimentReq(Echoed):
     automl_settings: AutoML | None = None
     metric: Short | None = "kpi"
     tags: Annotated[list[Tag], Field(max_length=16)] = Field([])
-    experiment_actions: list[Any] = Field([], description="Not available: post the jobs one by one.")
+    experiment_actions: list[JobReq] = Field([], description="Not available: post the jobs one by one.")
     retry_experiment_id: UUID | None = Field(None, description="Not available: post the jobs again.")
     user_id: UUID | None = Field(None, description="Ignored: an experiment belongs to who creates it.")
     base_experiment_pull_complete: PullStatus | None = Field(None, description="Ignored.")
@@ -152,7 +152,7 @@ class ExperimentRsp(Reply):
     realtime_infer_request_timeout: int | None
     model_params: dict[str, Any] | None
     bundle_url: str | None
-    experiment_actions: list[Any]
+    experiment_actions: list[JobReq]
     tensorboard_enabled: bool | None
     tags: list[str]
     authorized_party_nca_id: str | None

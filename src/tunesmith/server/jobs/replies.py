@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tunesmith.server.jobs.detail_schemas import JobResult
 from tunesmith.server.jobs.details import Details, render_details
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.schemas import JobRsp
@@ -19,6 +20,7 @@ def reply_to(job: Job, *, specs: bool) -> JobRsp:
         extras["dataset_id"] = job.dataset_id
     goal = FrozenInputs.load(job.inputs).metric
     details = Details.model_validate(job.details)
+    rendered = render_details(job.id, details, job.waits_for, goal.name if goal else None)
     return JobRsp(
         id=job.id,
         parent_id=job.parent_id,
@@ -26,7 +28,7 @@ def reply_to(job: Job, *, specs: bool) -> JobRsp:
         last_modified=job.last_modified,
         action=Action(job.action),
         status=Status(job.status),
-        job_details=render_details(job.id, details, job.waits_for, goal.name if goal else None),
+        job_details={name: JobResult.model_validate(shown) for name, shown in rendered.items()},
         name=job.name,
         description=job.description,
         platform_id=job.platform_id,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from tunesmith.server.jobs.detail_schemas import JobResult
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.pagination import PaginationInfo
 from tunesmith.server.kit.wire import Description, Moment, Name, Reply, StrictBody
@@ -50,9 +51,7 @@ class JobRsp(Reply):
     last_modified: Moment
     action: Action
     status: Status
-    job_details: dict[str, Any] = Field(
-        {}, description="Under the job's id: epoch, eta, metrics, detailed_status; once it failed, failure."
-    )
+    job_details: dict[str, JobResult] = Field({}, description="By the job's id.")
     sync: bool = Field(False, description="Always left out: every job runs by itself.")
     specs: Any = Field(None, description="The specs it runs with, where return_specs asks for them.")
     name: str | None = None

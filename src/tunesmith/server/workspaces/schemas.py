@@ -52,4 +52,4 @@ class WorkspaceReply(Reply):
     name: str
     shared: bool
     version: str
-    cloud_type: str
+    cloud_type: CloudType

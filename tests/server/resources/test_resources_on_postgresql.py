@@ -1,0 +1,26 @@
+"""What depends on the database, once more on a real PostgreSQL server."""
+
+import pytest
+from tests.server.resources import test_datasets, test_experiments, test_jobs
+
+test_dataset_lists = test_datasets.test_lists_are_filtered_sorted_and_paged
+test_dataset_race = test_datasets.test_two_patches_at_once_are_both_kept
+test_dataset_deletion = test_datasets.test_deleting_stops_a_pull_that_runs
+test_dataset_in_use = test_datasets.test_what_is_in_use_stays
+test_dataset_revisions = test_datasets.test_another_folder_is_a_new_revision
+test_experiment_lists = test_experiments.test_lists_are_filtered_sorted_and_paged
+test_experiment_status = test_experiments.test_the_status_follows_from_the_jobs
+test_experiment_jobs = test_experiments.test_jobs_are_shown_in_short
+test_experiment_deletion = test_experiments.test_deleting
+test_experiment_race = test_experiments.test_many_patches_at_once_are_all_kept
+test_epochs = test_experiments.test_epochs_of_the_server_survive_what_clients_send_back
+test_job_reply = test_jobs.test_a_posted_job_is_a_bare_id_that_waits
+test_job_deletion = test_jobs.test_deleting_a_job
+test_job_race = test_jobs.test_jobs_posted_at_once_are_all_accepted
+test_cancel_race = test_jobs.test_cancelling_twice_at_once
+test_deletion_race = test_jobs.test_deleting_an_experiment_while_jobs_are_posted
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> str:
+    return postgres_url
