@@ -66,7 +66,7 @@ class Fit:
         for epoch in range(self.state.done.epochs + 1, self._epochs + 1):
             self._pace.begin_epoch(epoch, self.state.done.steps)
             if self.state.optimizer:
-                self._train(epoch)
+                self.train_epoch(epoch)
             seconds = self._pace.end_steps()
             self._close(epoch, self._measure(epoch), seconds)
         self._publisher.finish()
@@ -74,7 +74,7 @@ class Fit:
             self.board.close()
         return self.state.best
 
-    def _train(self, epoch: int) -> None:
+    def train_epoch(self, epoch: int) -> None:
         """The steps of an epoch that are not done yet."""
         state = self.state
         state.training.train()
