@@ -26,7 +26,7 @@ def worker_pid(house, job_id: UUID) -> int:
     return int(events.split('"pid":')[-1].split(",")[0])
 
 
-def test_a_job_runs_to_done_and_its_events_become_details(house):
+def test_a_job_runs_to_done_and_its_events_become_details(house, capsys):
     house.start()
     job_id = house.post("train")
     job = house.until_ended(job_id)
@@ -39,6 +39,8 @@ def test_a_job_runs_to_done_and_its_events_become_details(house):
     with house.database.read() as session:
         epochs = session.get_one(Experiment, house.experiment_id).checkpoint_epoch_number
     assert epochs == {f"best_model_{job_id}": 1, f"latest_model_{job_id}": 1}
+    house.stop()
+    assert "lease_lost" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -92,10 +92,11 @@ class Watch(threading.Thread):
         worker = self._launch()
         if worker is None:
             return
+        settled = False
         while worker.wait():
-            if self._fold():
+            if not settled and (settled := self._fold()):
                 self._end(worker, LINGER_SECONDS, ask=False)
-        if not self._fold():
+        if not settled and not self._fold():
             self._settle_silence(worker)
 
     def _fold(self) -> bool:

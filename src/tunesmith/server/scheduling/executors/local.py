@@ -128,6 +128,8 @@ class _ForkServer:
         """End its standard input, which ends it and its workers."""
         if self._process is None:
             return
+        if not self._ready:
+            self._process.terminate()  # nobody has connected: it has no workers, and may still be importing
         if self._process.stdin:
             self._process.stdin.close()
         try:
