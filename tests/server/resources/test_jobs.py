@@ -171,12 +171,19 @@ def test_actions_take_the_data_that_there_is(lab: Lab):
         return [str(one.id) for one in FrozenInputs.load(job.inputs).datasets()]
 
     assert read("evaluate") == read("inference") == [lab.val]
-    assert read("export") == []
+    assert read("export") == [lab.val]
     raw = new_dataset(lab.ada, lab.space, format="raw")
     lab.ada.patch(lab.path, {"inference_dataset": raw})
     assert (read("evaluate"), read("inference")) == ([lab.val], [raw])
-    lab.ada.patch(lab.path, {"inference_dataset": None, "eval_dataset": None})
+    test = new_dataset(lab.ada, lab.space, use_for=["testing"])
+    lab.ada.patch(lab.path, {"eval_dataset": None})
+    assert (read("evaluate"), read("inference")) == ([lab.train], [raw])
+    lab.ada.patch(lab.path, {"inference_dataset": test})
+    assert read("evaluate") == read("inference") == [test]
+    lab.ada.patch(lab.path, {"inference_dataset": None})
     assert read("evaluate") == read("inference") == [lab.train]
+    lab.ada.patch(f"datasets/{lab.train}", {"cloud_file_path": "elsewhere"})
+    assert read("export") == []
     lab.ada.patch(lab.path, {"train_datasets": []})
     for action, role in (("evaluate", "eval_dataset"), ("inference", "inference_dataset")):
         body = {"action": action, "parent_job_id": parent}

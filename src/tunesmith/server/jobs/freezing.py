@@ -1,6 +1,7 @@
 """Gathers what a job of an experiment needs, as it is at this moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -8,10 +9,11 @@ from sqlalchemy.orm import Session
 from tunesmith.networks import Network
 from tunesmith.server.datasets.pulls import frozen_datasets
 from tunesmith.server.datasets.states import PullStatus
-from tunesmith.server.experiments.attaching import Role, usable_datasets
+from tunesmith.server.datasets.tables import Dataset
+from tunesmith.server.experiments.attaching import Role, misfit, usable_datasets
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.goals import metric_goal
-from tunesmith.server.jobs.inputs import FrozenDataset, FrozenInputs
+from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.places import location_in
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.errors import BadRequestError
@@ -19,15 +21,17 @@ from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.specs import Action
 
 _TRAINS = (Action.TRAIN, Action.DISTILL, Action.RETRAIN)
-_PREFERRED: Mapping[Action, tuple[Role, ...]] = {
-    Action.EVALUATE: (Role.EVAL, Role.TRAIN),
+_READS: Mapping[Action, tuple[Role, ...]] = {
+    Action.EVALUATE: (Role.EVAL, Role.INFERENCE, Role.TRAIN),
     Action.INFERENCE: (Role.INFERENCE, Role.EVAL, Role.TRAIN),
+}
+"""What an action reads: the first of these that the experiment has, and that has labels if it needs them."""
+_LOOKS_AT: Mapping[Action, tuple[Role, ...]] = {
+    Action.EXPORT: (Role.EVAL, Role.TRAIN),
     Action.PRUNE: (Role.EVAL, Role.TRAIN),
     Action.GEN_TRT_ENGINE: (Role.CALIBRATION,),
 }
-"""What an action reads that does not train: the first of these that the experiment has."""
-
-_OPTIONAL = frozenset({Action.EXPORT, Action.PRUNE, Action.GEN_TRT_ENGINE})
+"""What an action can use but does without: it neither waits for it nor is refused for it."""
 
 
 def freeze_inputs(
@@ -39,9 +43,9 @@ def freeze_inputs(
         BadRequestError: a dataset is missing or cannot be used; the message says what to PATCH.
     """
     workspace = session.get_one(Workspace, experiment.workspace_id)
+    choice = _Choice(session, caller, experiment, network)
     frozen = {
-        role: _freeze(session, caller, network, role, ids)
-        for role, ids in _datasets_for(experiment, action).items()
+        role: frozen_datasets(session, datasets) for role, datasets in choice.for_action(action).items()
     }
     single = {role: found[0] for role, found in frozen.items() if role is not Role.TRAIN}
     return FrozenInputs(
@@ -54,19 +58,58 @@ def freeze_inputs(
     )
 
 
-def _datasets_for(experiment: Experiment, action: Action) -> dict[Role, list[UUID]]:
-    attached = {role: ids for role in Role if (ids := _attached(experiment, role))}
-    if action in _TRAINS:
-        if Role.TRAIN not in attached:
-            raise _nothing_to_read(experiment, action, Role.TRAIN)
-        return {role: ids for role, ids in attached.items() if role.needs_labels}
-    preferred = _PREFERRED.get(action, ())
-    chosen = next((role for role in preferred if role in attached), None)
-    if chosen is None:
-        if action not in _OPTIONAL:
-            raise _nothing_to_read(experiment, action, preferred[0])
-        return {}
-    return {chosen: attached[chosen]}
+@dataclass(frozen=True)
+class _Choice:
+    """Chooses among the datasets of an experiment."""
+
+    session: Session
+    caller: Caller
+    experiment: Experiment
+    network: Network
+
+    def for_action(self, action: Action) -> dict[Role, list[Dataset]]:
+        """The datasets of a job."""
+        attached = [role for role in Role if _attached(self.experiment, role)]
+        if action in _TRAINS:
+            if Role.TRAIN not in attached:
+                raise _nothing_to_read(self.experiment, action, Role.TRAIN)
+            return {role: self._checked(role) for role in attached if role.needs_labels}
+        if action in _READS:
+            roles = _READS[action]
+            role = next((role for role in roles if role in attached and self._suits(action, role)), None)
+            if role is None:
+                raise _nothing_to_read(self.experiment, action, roles[0])
+            return {role: self._checked(role)}
+        ready = (role for role in _LOOKS_AT.get(action, ()) if role in attached and self._is_ready(role))
+        role = next(ready, None)
+        return {role: self._usable(role)} if role else {}
+
+    def _usable(self, role: Role) -> list[Dataset]:
+        ids = _attached(self.experiment, role)
+        return usable_datasets(self.session, self.caller, self.network, role, ids)
+
+    def _checked(self, role: Role) -> list[Dataset]:
+        datasets = self._usable(role)
+        for dataset in datasets:
+            if dataset.status == PullStatus.INVALID_PULL:
+                raise BadRequestError(
+                    f"{role}: dataset {dataset.name} ({dataset.id}) is not usable. {dataset.status_reason} "
+                    "When it is corrected, PATCH its cloud_file_path to have it pulled again"
+                )
+        return datasets
+
+    def _suits(self, action: Action, role: Role) -> bool:
+        """Predicting needs no labels, so the dataset for that may have none; evaluating does."""
+        if action is not Action.EVALUATE or role is not Role.INFERENCE:
+            return True
+        return all(misfit(self.network, Role.EVAL, dataset) is None for dataset in self._usable(role))
+
+    def _is_ready(self, role: Role) -> bool:
+        try:
+            datasets = self._usable(role)
+        except BadRequestError:
+            return False
+        return all(dataset.status == PullStatus.PULL_COMPLETE for dataset in datasets)
 
 
 def _attached(experiment: Experiment, role: Role) -> list[UUID]:
@@ -81,16 +124,3 @@ def _nothing_to_read(experiment: Experiment, action: Action, role: Role) -> BadR
     return BadRequestError(
         f'{action} needs a dataset: PATCH experiment {experiment.id} with {{"{role}": {value}}} first'
     )
-
-
-def _freeze(
-    session: Session, caller: Caller, network: Network, role: Role, ids: Sequence[UUID]
-) -> list[FrozenDataset]:
-    datasets = usable_datasets(session, caller, network, role, ids)
-    for dataset in datasets:
-        if dataset.status == PullStatus.INVALID_PULL:
-            raise BadRequestError(
-                f"{role}: dataset {dataset.name} ({dataset.id}) is not usable. {dataset.status_reason} "
-                "When it is corrected, PATCH its cloud_file_path to have it pulled again"
-            )
-    return frozen_datasets(session, datasets)
