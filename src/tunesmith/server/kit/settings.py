@@ -1,12 +1,15 @@
 """The settings of a server: TUNESMITH_* environment variables, each with a default that just works."""
 
 import os
+from base64 import urlsafe_b64decode
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_FERNET_KEY_BYTES = 32
 
 
 def _user_data_dir() -> Path:
@@ -63,6 +66,19 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(Path(part) for part in value.split(os.pathsep) if part)
         return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _check_key(cls, key: str | None) -> str | None:
+        try:
+            if key is None or len(urlsafe_b64decode(key)) == _FERNET_KEY_BYTES:
+                return key
+        except ValueError:
+            pass
+        raise ValueError(
+            "must be a Fernet key: 32 random bytes in URL-safe base64. Make one with: "
+            "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+        )
 
     @cached_property
     def roots(self) -> tuple[Path, ...]:
