@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _GZIP = 16 + zlib.MAX_WBITS
-_FASTEST = 1
-"""Checkpoints hardly shrink: more effort would only slow the download."""
+_STORED = 0
+"""Weights hardly shrink: to compress them would only slow the download."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def tar_gz(members: Iterable[Member]) -> Iterator[bytes]:
         EOFError: a file did not have the size it was listed with. The archive then ends in the middle, so
             that the receiver knows.
     """
-    gzip = zlib.compressobj(_FASTEST, zlib.DEFLATED, _GZIP)
+    gzip = zlib.compressobj(_STORED, zlib.DEFLATED, _GZIP)
     for member in members:
         for piece in _tar(member):
             if packed := gzip.compress(piece):
