@@ -115,60 +115,6 @@ class CloudType(StrEnum):
     SELF_HOSTED = "self_hosted"
 
 
-class DatasetType(StrEnum):
-    """Kinds of datasets that the API knows."""
-
-    ACTION_RECOGNITION = "action_recognition"
-    BEVFUSION = "bevfusion"
-    CENTERPOSE = "centerpose"
-    IMAGE_CLASSIFICATION = "image_classification"
-    MAXINE_DATASET = "maxine_dataset"
-    ML_RECOG = "ml_recog"
-    NOT_RESTRICTED = "not_restricted"
-    OBJECT_DETECTION = "object_detection"
-    OCDNET = "ocdnet"
-    OCRNET = "ocrnet"
-    OPTICAL_INSPECTION = "optical_inspection"
-    POINTPILLARS = "pointpillars"
-    POSE_CLASSIFICATION = "pose_classification"
-    RE_IDENTIFICATION = "re_identification"
-    SEGMENTATION = "segmentation"
-    STYLEGAN_XL = "stylegan_xl"
-    USER_CUSTOM = "user_custom"
-    VISUAL_CHANGENET = "visual_changenet"
-    VLM = "vlm"
-
-
-class DatasetFormat(StrEnum):
-    """Layouts of datasets that the API knows."""
-
-    CLASSIFICATION_PYT = "classification_pyt"
-    CLASSIFICATION_TF2 = "classification_tf2"
-    COCO = "coco"
-    COCO_PANOPTIC = "coco_panoptic"
-    COCO_RAW = "coco_raw"
-    CUSTOM = "custom"
-    DEFAULT = "default"
-    KITTI = "kitti"
-    LPRNET = "lprnet"
-    MAXINE_GAZE = "maxine_gaze"
-    MONAI = "monai"
-    ODVG = "odvg"
-    RAW = "raw"
-    SSL = "ssl"
-    UNET = "unet"
-    VISUAL_CHANGENET_CLASSIFY = "visual_changenet_classify"
-    VISUAL_CHANGENET_SEGMENT = "visual_changenet_segment"
-
-
-class Intent(StrEnum):
-    """What a dataset may be used for."""
-
-    TRAINING = "training"
-    EVALUATION = "evaluation"
-    TESTING = "testing"
-
-
 class CheckpointChoice(StrEnum):
     """Which checkpoint of a training job its children use."""
 
