@@ -26,6 +26,7 @@ def problems(data: Any) -> dict[str, str]:
         ({"lr": 1}, "lr", "Did you mean train.optim.lr?"),
         ({"modle": {}}, "modle", "Did you mean model?"),
         ({"train": {"num_epochs": 0}}, "train.num_epochs", "must be at least 1, got 0."),
+        ({"train": {"num_epochs": 10**30}}, "train.num_epochs", "must be at most 9223372036854775807"),
         ({"train": {"num_epochs": "10"}}, "train.num_epochs", 'must be a whole number, got "10".'),
         ({"train": {"num_epochs": 1.5}}, "train.num_epochs", "must be a whole number, got 1.5."),
         ({"train": {"num_epochs": True}}, "train.num_epochs", "must be a whole number, got true."),

@@ -18,6 +18,10 @@ from pydantic import Field
 from tunesmith.specs.block import UNSET_PATH, Block
 
 
+LARGEST = 2**63 - 1
+"""The API's integers have 64 bits."""
+
+
 class Facts(TypedDict, total=False):
     """Arguments that every kind of key takes."""
 
@@ -57,7 +61,7 @@ def _field(
 
 
 def integer(
-    default: int | None, doc: str, *, ge: int | None = None, le: int | None = None, **facts: Unpack[Facts]
+    default: int | None, doc: str, *, ge: int | None = None, le: int = LARGEST, **facts: Unpack[Facts]
 ) -> Any:
     """A whole number."""
     return _field(default, doc, "int", facts, ge=ge, le=le)
