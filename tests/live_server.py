@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from tunesmith.server import commands
+
 _LISTENS = re.compile(r"listens on (http://\S+)")
 _OURS = re.compile("TUNESMITH_|AWS_")
 _STOP_SECONDS = 30
@@ -50,28 +52,26 @@ class Account:
         return identity
 
 
-class Server(Account):
-    """`tunesmith serve` on a free port, with folders of its own, and its first user."""
+class Installation:
+    """Folders and settings of a server, and the process that runs on them."""
+
+    url: str
+    process: "subprocess.Popen[str]"
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.data_dir = folder / "data"
         self.root = folder / "workspaces"
         self.root.mkdir(parents=True, exist_ok=True)
         self.log = folder / "server.log"
-        clean = {
-            name: value for name, value in os.environ.items() if not name.startswith(("TUNESMITH_", "AWS_"))
-        }
-        self.environment = clean | {
+        self.environment = {name: value for name, value in os.environ.items() if not _OURS.match(name)} | {
             "HOME": str(folder),
             "TUNESMITH_DATA_DIR": str(self.data_dir),
             "TUNESMITH_WORKSPACE_ROOTS": str(self.root),
             **environment,
         }
-        self.start()
-        super().__init__(self.url, "acme", self.create_key("acme", "ada"))
 
-    def start(self, port: int = 0) -> None:
-        """Start the process and wait until it listens."""
+    def start(self, port: int = 0) -> str:
+        """Start the process and wait until it listens; what it says then."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command("serve", "--port", str(port)),
@@ -81,10 +81,15 @@ class Server(Account):
                 text=True,
             )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        found = _LISTENS.search(line)
-        assert found, f"{line}\n{self.log.read_text()}"
+        greeting = self.process.stdout.readline()
+        found = _LISTENS.search(greeting)
+        assert found, f"{greeting}\n{self.log.read_text()}"
         self.url = found[1]
+        for line in self.process.stdout:
+            greeting += line
+            if "Ctrl-C" in line:
+                break
+        return greeting
 
     def stop(self) -> int:
         """Stop the process as an operator does; its exit code."""
@@ -99,20 +104,33 @@ class Server(Account):
         """The command line of the `tunesmith` command."""
         return [sys.executable, "-m", "tunesmith", *words]
 
-    def run(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-        """Run a command of the server's machine."""
+    def run(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the server's machine to its end."""
         return subprocess.run(
-            self.command(*words), env=self.environment, capture_output=True, text=True, check=False, **options
+            self.command(*words),
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_STOP_SECONDS,
         )
 
     def create_key(self, org: str, user: str) -> str:
         """A new API key."""
-        done = self.run("keys", "create", "--org", org, "--user", user)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        url = self.environment.get("TUNESMITH_DATABASE_URL")
+        return commands.keys_create(org, user, self.data_dir, url)
+
+
+class Server(Installation, Account):
+    """`tunesmith serve` on a free port, with folders of its own, and its first user."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        Installation.__init__(self, folder, **environment)
+        self.start()
+        Account.__init__(self, self.url, "acme", self.create_key("acme", "ada"))
 
     def account(self, org: str, user: str) -> Account:
-        """A user, with a new key."""
+        """Somebody else, with a new key."""
         return Account(self.url, org, self.create_key(org, user))
 
     def folder(self, name: str) -> Path:

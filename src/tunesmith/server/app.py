@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from cryptography.fernet import Fernet
 from fastapi import APIRouter, FastAPI
@@ -18,6 +19,7 @@ from tunesmith.server.kit.errors import install_error_handlers
 from tunesmith.server.kit.middleware import Journal, JsonBodies, OneNamespace
 from tunesmith.server.kit.secrets import Vault, key_file
 from tunesmith.server.kit.settings import Settings
+from tunesmith.server.kit.wire import ErrorRsp
 from tunesmith.server.opening import open_database
 from tunesmith.server.orgs import endpoints as orgs
 from tunesmith.server.scheduling.hint import Hint
@@ -30,7 +32,14 @@ API_VERSION = "6.0.0"
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
 _OF_ORGS = (workspaces.router, datasets.router, experiments.router, jobs.router)
-_PLAIN = (auth.router, orgs.router, health.router)
+_REFUSALS = {
+    400: "The request is wrong",
+    401: "Nobody is logged in",
+    403: "Not yours",
+    404: "Not there",
+    503: "Not now",
+    507: "Too little disk space is left",
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -56,11 +65,16 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter()
-    for router in _PLAIN:
-        api.include_router(router)
+    api.include_router(health.router, responses=_refusals(503))
+    api.include_router(auth.router, responses=_refusals(400, 401))
+    api.include_router(orgs.router, responses=_refusals(400, 401, 403, 404))
     for router in _OF_ORGS:
-        api.include_router(router, prefix="/orgs/{org_name}")
+        api.include_router(router, prefix="/orgs/{org_name}", responses=_refusals(*_REFUSALS))
     return api
+
+
+def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ErrorRsp, "description": _REFUSALS[status]} for status in statuses}
 
 
 @asynccontextmanager

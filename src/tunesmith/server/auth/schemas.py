@@ -10,7 +10,7 @@ from tunesmith.server.kit.wire import Body, Reply
 Credential = Annotated[str, StringConstraints(max_length=1000)]
 
 
-class LoginBody(Body):
+class LoginReq(Body):
     """A key and the organisation it is for. The names are the API's own, for its existing clients."""
 
     ngc_key: Credential
@@ -18,7 +18,7 @@ class LoginBody(Body):
     enable_telemetry: bool | None = None
 
 
-class LoginReply(Reply):
+class LoginRsp(Reply):
     """Who has logged in, and the token to send with each request from now on."""
 
     user_id: UUID

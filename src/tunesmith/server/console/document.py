@@ -22,8 +22,16 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         )
         for operations in made["paths"].values():
             for operation in operations.values():
-                operation["responses"].pop(_NEVER_SENT, None)
+                _correct(operation["responses"])
         for name in _UNUSED_SCHEMAS:
             made["components"]["schemas"].pop(name, None)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _correct(replies: dict[str, Any]) -> None:
+    replies.pop(_NEVER_SENT, None)
+    for status, reply in replies.items():
+        if int(status) >= 400:  # JSON, although the operation itself may answer with text or a file
+            (content,) = reply["content"].values()
+            reply["content"] = {"application/json": content}

@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from tunesmith.server.kit.errors import DESCRIPTION_LIMIT
+
 MAX_DEPTH = 64
 """Deepest nesting of a request body. No spec of any network comes near it."""
 
@@ -81,6 +83,13 @@ class Reply(BaseModel):
     """The body of a reply."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ErrorRsp(Reply):
+    """What every refusal says."""
+
+    error_desc: Annotated[str, StringConstraints(max_length=DESCRIPTION_LIMIT)]
+    error_code: int
 
 
 def _with_offset(moment: datetime) -> str:

@@ -17,7 +17,7 @@ from tunesmith.server.kit.ids import PathId
 from tunesmith.server.kit.pagination import PageDep
 from tunesmith.server.workspaces import service
 from tunesmith.server.workspaces.repository import WorkspaceFilterDep
-from tunesmith.server.workspaces.schemas import WorkspaceBody, WorkspaceChange, WorkspaceIds, WorkspaceReply
+from tunesmith.server.workspaces.schemas import WorkspaceChange, WorkspaceIds, WorkspaceReq, WorkspaceRsp
 
 router = APIRouter(tags=["WORKSPACE"])
 
@@ -27,15 +27,15 @@ _ONE = "/workspaces/{workspace_id}"
 @router.get("/workspaces")
 def list_workspaces(
     caller: CallerDep, session: ReadSession, wanted: WorkspaceFilterDep, page: PageDep
-) -> list[WorkspaceReply]:
+) -> list[WorkspaceRsp]:
     """List workspaces."""
     return service.list_workspaces(session, caller, wanted, page)
 
 
 @router.post("/workspaces")
 def create_workspace(
-    caller: CallerDep, request: WorkspaceBody, session: WriteSession, vault: VaultDep, settings: SettingsDep
-) -> WorkspaceReply:
+    caller: CallerDep, request: WorkspaceReq, session: WriteSession, vault: VaultDep, settings: SettingsDep
+) -> WorkspaceRsp:
     """Register a place in your storage. It is tried at once."""
     return service.create_workspace(session, caller, request, vault, settings.roots)
 
@@ -47,7 +47,7 @@ def delete_workspaces(caller: CallerDep, request: WorkspaceIds, session: Relievi
 
 
 @router.get(_ONE)
-def get_workspace(caller: CallerDep, workspace_id: PathId, session: ReadSession) -> WorkspaceReply:
+def get_workspace(caller: CallerDep, workspace_id: PathId, session: ReadSession) -> WorkspaceRsp:
     """Get a workspace."""
     return service.get_workspace(session, caller, workspace_id)
 
@@ -62,16 +62,16 @@ def update_workspace(
     session: WriteSession,
     vault: VaultDep,
     settings: SettingsDep,
-) -> WorkspaceReply:
+) -> WorkspaceRsp:
     """Change the fields that the body names. A new store is tried at once."""
     move = service.plan_move(database, caller, workspace_id, request, vault, settings.roots)
     return service.update_workspace(session, caller, workspace_id, request, move, vault)
 
 
-@router.delete(_ONE, response_model=WorkspaceReply)
+@router.delete(_ONE, response_model=WorkspaceRsp)
 def delete_workspace(
     caller: CallerDep, workspace_id: PathId, session: RelievingSession
-) -> WorkspaceReply | JSONResponse:
+) -> WorkspaceRsp | JSONResponse:
     """Forget a workspace. Its files stay."""
     gone = service.delete_workspace(session, caller, workspace_id)
     return gone or JSONResponse({})

@@ -16,7 +16,7 @@ Details = Annotated[
 ]
 
 
-class WorkspaceBody(Body):
+class WorkspaceReq(Body):
     """A new workspace."""
 
     name: Name = "My Workspace"
@@ -42,7 +42,7 @@ class WorkspaceIds(Body):
     workspace_ids: list[str]
 
 
-class WorkspaceReply(Reply):
+class WorkspaceRsp(Reply):
     """A workspace, without its credentials."""
 
     id: UUID

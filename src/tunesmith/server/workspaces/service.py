@@ -17,7 +17,7 @@ from tunesmith.server.kit.wire import CloudType
 from tunesmith.server.workspaces import repository
 from tunesmith.server.workspaces.details import Place, details_of, place_of
 from tunesmith.server.workspaces.folders import overlap
-from tunesmith.server.workspaces.schemas import WorkspaceBody, WorkspaceChange, WorkspaceReply
+from tunesmith.server.workspaces.schemas import WorkspaceChange, WorkspaceReq, WorkspaceRsp
 from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.storage.errors import StorageError
 from tunesmith.storage.files import Files
@@ -25,8 +25,8 @@ from tunesmith.storage.locations import FolderStore, Location
 
 
 def create_workspace(
-    session: Session, caller: Caller, request: WorkspaceBody, vault: Vault, roots: tuple[Path, ...]
-) -> WorkspaceReply:
+    session: Session, caller: Caller, request: WorkspaceReq, vault: Vault, roots: tuple[Path, ...]
+) -> WorkspaceRsp:
     """Register a store, once it has answered.
 
     Raises:
@@ -47,24 +47,24 @@ def create_workspace(
     _put(session, workspace, place, vault)
     session.add(workspace)
     session.flush()
-    return WorkspaceReply.model_validate(workspace)
+    return WorkspaceRsp.model_validate(workspace)
 
 
-def get_workspace(session: Session, caller: Caller, workspace_id: UUID) -> WorkspaceReply:
+def get_workspace(session: Session, caller: Caller, workspace_id: UUID) -> WorkspaceRsp:
     """One workspace.
 
     Raises:
         NotFoundError: the caller may see none of that id.
     """
-    return WorkspaceReply.model_validate(get_readable(session, Workspace, workspace_id, caller))
+    return WorkspaceRsp.model_validate(get_readable(session, Workspace, workspace_id, caller))
 
 
 def list_workspaces(
     session: Session, caller: Caller, wanted: repository.WorkspaceFilter, page: Page
-) -> list[WorkspaceReply]:
+) -> list[WorkspaceRsp]:
     """The workspaces that the caller may see."""
     found = fetch_page(session, repository.listed(caller, wanted), Workspace, page)
-    return [WorkspaceReply.model_validate(workspace) for workspace in found.rows]
+    return [WorkspaceRsp.model_validate(workspace) for workspace in found.rows]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def update_workspace(
     request: WorkspaceChange,
     move: Move | None,
     vault: Vault,
-) -> WorkspaceReply:
+) -> WorkspaceRsp:
     """Change what the request names.
 
     Raises:
@@ -131,10 +131,10 @@ def update_workspace(
         workspace.cloud_type = move.cloud_type.value
         _put(session, workspace, move.place, vault)
     session.flush()
-    return WorkspaceReply.model_validate(workspace)
+    return WorkspaceRsp.model_validate(workspace)
 
 
-def delete_workspace(session: Session, caller: Caller, workspace_id: UUID) -> WorkspaceReply | None:
+def delete_workspace(session: Session, caller: Caller, workspace_id: UUID) -> WorkspaceRsp | None:
     """Forget a workspace; None if it is not there (any more). What lies in its storage stays.
 
     Raises:
@@ -148,7 +148,7 @@ def delete_workspace(session: Session, caller: Caller, workspace_id: UUID) -> Wo
         raise BadRequestError(
             f"Workspace {workspace_id} is in use by experiment {user}; Delete experiment/dataset first"
         )
-    gone = WorkspaceReply.model_validate(workspace)
+    gone = WorkspaceRsp.model_validate(workspace)
     repository.let_go_of_datasets(session, workspace_id)
     session.delete(workspace)
     session.flush()
