@@ -125,6 +125,29 @@ def test_a_job_waits_for_its_dataset_and_fails_with_it(house):
     assert "classes.txt is missing." in house.details(job_id).message
 
 
+def test_a_dataset_pulled_anew_holds_no_job_that_was_posted_before(house):
+    dataset_id = house.dataset()
+    with house.database.write() as session:
+        session.get_one(Dataset, dataset_id).revision = 2
+    frozen = FrozenDataset(
+        id=dataset_id,
+        revision=1,
+        name="d",
+        type="image_classification",
+        format="classification_pyt",
+        source=house.workspace,
+    )
+    house.start()
+    job_id = house.post("train", inputs=FrozenInputs(train_datasets=(frozen,)).dump())
+    assert house.until_ended(job_id).status == "Done"
+
+
+def test_a_pull_whose_dataset_was_deleted_ends(house):
+    house.start()
+    job_id = house.post(PULL, dataset_id=None, experiment_id=None, slot="io", internal=True)
+    assert house.until_ended(job_id).status == "Done"
+
+
 def test_a_pull_that_finds_faults_makes_the_dataset_invalid_with_the_reason(house):
     house.start()
     dataset_id = house.dataset()

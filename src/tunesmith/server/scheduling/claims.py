@@ -136,6 +136,8 @@ def _dataset_obstacle(session: Session, job: Job) -> str | Details:
     wanted = {dataset.id: dataset for dataset in FrozenInputs.load(job.inputs).datasets()}
     found = session.scalars(select(Dataset).where(Dataset.id.in_(wanted))).all()
     for dataset in found:
+        if dataset.revision != wanted[dataset.id].revision:
+            continue  # pulled anew since the job was posted: the job has a copy of its own
         name = f"dataset {dataset.name} ({dataset.id})"
         if dataset.status == "invalid_pull":
             return _never(Cause.BAD_DATA, f"The {name} is not usable: {dataset.status_reason}")

@@ -130,7 +130,7 @@ def _fail(session: Session, job: Job, failure: Failed, folder: JobFolder) -> Non
 
 
 def _set_dataset(session: Session, job: Job, status: str, reason: str, report: dict[str, Any]) -> None:
-    dataset = session.get(Dataset, job.dataset_id, with_for_update=True)
+    dataset = session.get(Dataset, job.dataset_id, with_for_update=True) if job.dataset_id else None
     if dataset is not None:
         dataset.status, dataset.status_reason, dataset.report = status, reason, report
 
