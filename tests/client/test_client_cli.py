@@ -320,12 +320,15 @@ def test_the_problems_of_a_spec_are_listed(tiny: TinyServer, run: Run):
 def test_watching_shows_progress_and_what_to_do_next(tiny: TinyServer, run: Run):
     curve = [{"metric": "train_loss", "values": {"1": 0.5}}, {"metric": "val_acc_1", "values": {"1": 0.9}}]
     details = {"j1": {"epoch": 1, "max_epoch": 2, "graphical": curve}}
-    tiny.on("GET", f"{E1_JOBS}/j1", JOB, JOB | {"status": "Running", "job_details": details}, DONE)
+    running = JOB | {"status": "Running", "job_details": details}
+    begun = JOB | {"status": "Running", "job_details": {"j1": {**details["j1"], "epoch": 2}}}
+    tiny.on("GET", f"{E1_JOBS}/j1", JOB, JOB, running, begun, DONE)
     result = run("jobs", "watch", "j1", "--experiment", "e1", "--interval", "0.05")
     assert result.exit_code == 0
     assert result.stderr.splitlines() == [
+        "train Pending",
         "train Running epoch 1/2 train_loss 0.5000 val_acc_1 0.9000",
-        "train Done epoch 2/2",
+        "train Done",
         "Job j1 is Done. Fetch its files: tunesmith jobs download j1",
     ]
 

@@ -50,6 +50,11 @@ class Progress:
         return {name: values[max(values)] for name, values in self.curves.items() if values}
 
     @property
+    def measured_epoch(self) -> int:
+        """The newest epoch of any curve; 0 before the first."""
+        return max((max(values) for values in self.curves.values() if values), default=0)
+
+    @property
     def failure_message(self) -> str:
         """Why the job failed, with the kind of cause; empty when it did not."""
         cause, text = self.failure.get("cause", ""), self.failure.get("message", "")

@@ -83,14 +83,15 @@ def worst_pair(predictions: Sequence[Prediction]) -> str:
     return f"{label} taken for {predicted}: {count} of {total}"
 
 
-def result_of(job: Job, metric: str) -> float:
-    """One result of a job.
+def figure_of(job: Job, name: str) -> float:
+    """One number that a job reported, as a metric or in its outcome.
 
     Raises:
         DemoError: the job did not report it.
     """
-    results = job.progress.results
-    if metric not in results:
-        known = ", ".join(results) or "nothing"
-        raise DemoError(f"The {job.action} job reports no {metric}; it reports {known}.")
-    return results[metric]
+    progress = job.progress
+    found = {**progress.outcome, **progress.results}
+    if not isinstance(found.get(name), int | float):
+        known = ", ".join(found) or "nothing"
+        raise DemoError(f"The {job.action} job reports no {name}; it reports {known}.")
+    return float(found[name])

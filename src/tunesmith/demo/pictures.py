@@ -17,6 +17,7 @@ _COLUMNS, _ROWS, _TILE = 10, 6, 88
 def draw_curve(progress: Progress, path: Path) -> None:
     """Draw loss and accuracy by epoch."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     losses, scores = figure.subplots(1, 2)
@@ -27,6 +28,7 @@ def draw_curve(progress: Progress, path: Path) -> None:
     losses.set_yscale("log")
     for axes, title in ((losses, "loss"), (scores, "accuracy")):
         axes.set(title=title, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(path, dpi=120)
@@ -48,7 +50,7 @@ def _tile(archive: tarfile.TarFile, member: str, prediction: Prediction) -> Tile
     file = archive.extractfile(member)
     if file is None:
         raise FileNotFoundError(member)
-    caption = f"{prediction.predicted}  {prediction.confidence:.0%}"
+    caption = f"{prediction.predicted}: {prediction.confidence:.0%}"
     if not prediction.right:
-        caption += f" ({prediction.label})"
+        caption += f", is {prediction.label}"
     return Tile(Image.open(io.BytesIO(file.read())), caption, prediction.right)

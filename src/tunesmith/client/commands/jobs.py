@@ -63,7 +63,7 @@ def list_(
         "ID": lambda one: one.id,
         "ACTION": lambda one: one.action,
         "STATUS": lambda one: one.status,
-        "PROGRESS": lambda one: epochs(one.progress),
+        "PROGRESS": lambda one: epochs(one.progress, one.progress.epoch),
         "METRICS": lambda one: headline(one.progress),
         "CREATED": lambda one: one.created_on,
     }
@@ -193,7 +193,7 @@ def _fields(job: Job) -> dict[str, Any]:
         "dataset": job.dataset_id,
         "parent": job.parent_id,
         "created": job.created_on,
-        "progress": epochs(progress),
+        "progress": epochs(progress, progress.epoch),
         "message": progress.message,
         "cause": progress.failure_message,
         "advice": progress.advice,

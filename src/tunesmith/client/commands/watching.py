@@ -45,7 +45,7 @@ class JobBar:
         """Draw the job as it is now."""
         progress = job.progress
         fields: dict[str, Any] = {
-            "epochs": epochs(progress),
+            "epochs": epochs(progress, progress.epoch),
             "metrics": "  ".join(headline(progress)),
             "left": left(job),
         }
@@ -56,7 +56,7 @@ class JobBar:
 
 
 class JobLines:
-    """The same for a pipe: a line whenever the state or the epoch has changed."""
+    """The same for a pipe: a line whenever the state has changed or an epoch was measured."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -65,7 +65,7 @@ class JobLines:
     def show(self, job: Job) -> None:
         """Write a line if there is something new."""
         progress = job.progress
-        words = [job.action, job.status, epochs(progress), *headline(progress)]
+        words = [job.action, job.status, epochs(progress, progress.measured_epoch), *headline(progress)]
         line = " ".join(word for word in words if word)
         if line != self._last:
             self._console.print(Text(line), soft_wrap=True)
@@ -92,9 +92,9 @@ def watch(states: Iterable[Job], console: Console) -> Job:
     return last
 
 
-def epochs(progress: JobProgress) -> str:
-    """How far it is, e.g. `epoch 3/10`; empty for a job without epochs."""
-    return f"epoch {progress.epoch}/{progress.max_epoch}" if progress.max_epoch > 1 else ""
+def epochs(progress: JobProgress, epoch: int) -> str:
+    """How far it is, e.g. `epoch 3/10`; empty for a job without epochs, and before the first."""
+    return f"epoch {epoch}/{progress.max_epoch}" if epoch and progress.max_epoch > 1 else ""
 
 
 def headline(progress: JobProgress) -> list[str]:

@@ -4,7 +4,7 @@ import importlib.util
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tunesmith.client import JobFailedError, TunesmithError
@@ -29,24 +29,33 @@ def run(out: Path, picture: Path | None = None, recipe: Recipe | None = None) ->
     """
     screen = Screen(picture)
     log = out / "server.log"
-    # Being told to end is treated like Ctrl-C: what was started is stopped first.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _check_installed()
-        out.mkdir(parents=True, exist_ok=True)
-        log.unlink(missing_ok=True)
-        _run(screen, out, log, recipe or Recipe())
+        with _terminated_like_interrupted():
+            _check_installed()
+            out.mkdir(parents=True, exist_ok=True)
+            log.unlink(missing_ok=True)
+            _run(screen, out, log, recipe or Recipe())
     except KeyboardInterrupt:
         screen.failure("interrupted; everything that was started is stopped.")
         return ExitCode.INTERRUPTED
     except JobFailedError as error:
-        screen.failure(str(error), error.job.progress.log_tail)
+        screen.failure(str(error), [*error.job.progress.log_tail, *_tail(log)])
         return ExitCode.FAILED
     except (DemoError, TunesmithError, OSError) as error:
         screen.failure(str(error), _tail(log))
         return ExitCode.FAILED
     screen.save_picture()
     return ExitCode.OK
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Being told to end (SIGTERM) is treated like Ctrl-C: what was started is stopped first."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(screen: Screen, out: Path, log: Path, recipe: Recipe) -> None:
@@ -72,9 +81,9 @@ def _figures(jobs: Jobs, files: Path, seconds: Mapping[str, float]) -> Figures:
     torch_says = outcome.read_predictions(files / "inference")
     onnx_says = outcome.read_predictions(files / "inference_onnx")
     return Figures(
-        val_accuracy=outcome.result_of(jobs.evaluate, "val_acc_1"),
+        val_accuracy=outcome.figure_of(jobs.evaluate, "val_acc_1"),
         test_accuracy=outcome.accuracy(torch_says),
-        onnx_max_abs_diff=outcome.result_of(jobs.export, "onnx_max_abs_diff"),
+        onnx_max_abs_diff=outcome.figure_of(jobs.export, "onnx_max_abs_diff"),
         onnx_agreement=outcome.agreement(torch_says, onnx_says),
         worst_pair=outcome.worst_pair(torch_says),
         seconds=seconds,
@@ -101,4 +110,7 @@ def _check_installed() -> None:
 
 def _tail(log: Path) -> list[str]:
     """The server's last lines, if it got that far."""
-    return log.read_text(errors="replace").splitlines()[-_LOG_LINES:] if log.exists() else []
+    if not log.exists():
+        return []
+    lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    return [f"The server's log ({log}) ends:", *lines]
