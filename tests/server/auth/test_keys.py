@@ -1,5 +1,6 @@
 """API keys, as the operator handles them."""
 
+import json
 import re
 
 import pytest
@@ -48,6 +49,21 @@ def test_keys_are_listed_by_their_beginning(server: Server) -> None:
     assert entry.org == "acme"
     assert entry.last_used_on is not None
     assert entry.revoked_on is None
+
+
+def test_the_operator_lists_and_revokes_keys_by_command(server: Server) -> None:
+    account = server.account("acme", "by-command")
+    listed = json.loads(server.run("keys", "list", "--json").stdout)
+    (entry,) = [one for one in listed if one["user"] == "by-command"]
+    assert (entry["org"], entry["revoked_on"]) == ("acme", None)
+    done = server.run("keys", "revoke", entry["hint"])
+    assert done.returncode == 0
+    assert account.api_key not in done.stdout + done.stderr
+    line = next(line for line in server.run("keys", "list").stdout.splitlines() if "by-command" in line)
+    assert line.split("\t")[-1] != ""
+    again = server.run("keys", "revoke", entry["hint"])
+    assert again.returncode == 1
+    assert "Traceback" not in again.stderr
 
 
 @pytest.mark.parametrize("org", ["", "a b", "../x", "a/b", "é", "x" * 256])

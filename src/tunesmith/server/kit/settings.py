@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="Form of the server's log lines.")
 
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
     @field_validator("workspace_roots", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
