@@ -1,5 +1,7 @@
 """Workspaces over the API: what they may be, who may touch them, and what never comes out."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
@@ -142,6 +144,30 @@ def test_a_bucket_that_is_not_there_is_told_before_anything_is_stored(
 
 def test_a_store_that_does_not_answer_is_told(server: Server, s3_server: S3Server) -> None:
     assert "does not answer" in refusal(server, in_bucket(s3_server, endpoint_url="http://127.0.0.1:9"))
+
+
+def test_credentials_that_are_refused_are_told(server: Server) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(403)
+            self.end_headers()
+            self.wfile.write(b"<Error><Code>SignatureDoesNotMatch</Code></Error>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as store:
+        threading.Thread(target=store.serve_forever, daemon=True).start()
+        details = {
+            "cloud_bucket_name": "theirs",
+            "endpoint_url": f"http://127.0.0.1:{store.server_port}",
+            "access_key": "AKIDEXAMPLE",
+            "secret_key": SECRET,
+        }
+        sentence = refusal(server, details)
+        store.shutdown()
+    assert "credentials" in sentence
+    assert SECRET not in sentence
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from tunesmith.specs import SpecError
@@ -104,6 +105,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _database_lost)
     app.add_exception_handler(Exception, _crashed)
 
 
@@ -124,10 +126,18 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, error.status_code, headers=error.headers)
 
 
-async def _crashed(request: Request, error: Exception) -> JSONResponse:
-    structlog.get_logger().error("request_crashed", path=request.url.path, exc_info=error)
-    text = "The server failed to answer this request; its log has the details."
-    return JSONResponse({"error_desc": text, "error_code": 500}, 500)
+async def _database_lost(_: Request, error: Exception) -> JSONResponse:
+    structlog.get_logger().error("database_lost", exc_info=error)
+    text = "The server's database does not answer now; try again later."
+    return JSONResponse({"error_desc": text, "error_code": 503}, 503)
+
+
+async def _crashed(_: Request, error: Exception) -> JSONResponse:
+    """This answers outside of the journal, and so gives the reply its id by itself."""
+    structlog.get_logger().error("request_crashed", exc_info=error)
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    text = f"The server failed to answer this request; its log has the details under {request_id}."
+    return JSONResponse({"error_desc": text, "error_code": 500}, 500, {"X-Request-ID": request_id})
 
 
 def _problem(error: dict[str, Any]) -> str:
