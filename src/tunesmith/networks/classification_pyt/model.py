@@ -12,6 +12,7 @@ from tunesmith.specs import SpecError, SpecProblem
 
 _TYPE = "model.backbone.type"
 _ARGUMENTS = "model.head.custom_args"
+_SIZE = "dataset.img_size"
 
 
 class Classifier(nn.Module):
@@ -101,11 +102,13 @@ def _timm_model(name: str, outputs: int, size: tuple[int, int], arguments: dict[
     if not timm.is_model(name):
         raise SpecError([SpecProblem(_TYPE, f"timm {timm.__version__} has no such model", name)])
     published = timm.get_pretrained_cfg(name)
-    if published is not None and published.fixed_input_size:
-        arguments = {"img_size": size, **arguments}
-    key, value = (_ARGUMENTS, arguments) if arguments else (_TYPE, name)
+    sized = {"img_size": size} if published is not None and published.fixed_input_size else {}
+    suspect: tuple[str, Any] = (_ARGUMENTS, arguments)
+    if not arguments:
+        suspect = (_SIZE, size[0]) if sized else (_TYPE, name)
     try:
-        return timm.create_model(name, num_classes=outputs, **arguments)
+        return timm.create_model(name, num_classes=outputs, **(sized | arguments))
     except (TypeError, ValueError, AssertionError, RuntimeError, KeyError) as error:
         reason = str(error).split("\n", maxsplit=1)[0] or type(error).__name__
-        raise SpecError([SpecProblem(key, f"timm cannot build {name}: {reason}", value)]) from error
+        key, value = suspect
+        raise SpecError([SpecProblem(key, f"timm cannot build {name} with it: {reason}", value)]) from error

@@ -17,7 +17,7 @@ def take_resources(resources: Resources) -> torch.device:
     The worker's environment shows the job's GPUs alone, so they count from 0.
     """
     torch.set_num_threads(max(1, resources.threads))
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     if resources.gpus and torch.cuda.is_available():
         return torch.device("cuda", 0)
     return torch.device("cpu")

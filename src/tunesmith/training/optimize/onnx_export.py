@@ -54,7 +54,7 @@ def write_graph(plan: ExportPlan, path: Path, spec: Export, note: Callable[[str]
     if spec.opset_version < _NATIVE_OPSET:
         model = _lowered(model, spec.opset_version) or model
     if spec.verbose:
-        log(onnx.helper.printable_graph(model.graph))
+        log(_nodes_as_text(model))
     onnx.save_model(model, path)
     return _told_opset(spec, _opset(model), note)
 
@@ -103,6 +103,13 @@ def _drop_newer_attributes(model: ModelProto) -> None:
             kept = [one for one in node.attribute if one.name != "noop_with_empty_axes"]
             del node.attribute[:]
             node.attribute.extend(kept)
+
+
+def _nodes_as_text(model: ModelProto) -> str:
+    """The graph for people, without its weights."""
+    graph = model.graph
+    bare = onnx.helper.make_graph(graph.node, graph.name, list(graph.input), list(graph.output))
+    return str(onnx.printer.to_text(bare))
 
 
 def _opset(model: ModelProto) -> int:

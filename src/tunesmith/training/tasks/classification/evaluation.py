@@ -24,7 +24,7 @@ class EvaluationReport:
     Args:
         samples: what is evaluated on.
         classes: their names.
-        meter: of its own, which this report feeds.
+        meter: of the metrics, fed beside this report.
         sheets: the pictures.
     """
 
@@ -35,7 +35,6 @@ class EvaluationReport:
 
     def update(self, outputs: Tensor, batch: ImageBatch) -> None:
         """Take in the logits of a batch with labels."""
-        self._meter.update(outputs, batch)
         self._sheets.add(batch, predictions_of(outputs, batch, self._samples, self._classes))
 
     def write(self, folder: Path) -> dict[str, Any]:
