@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.networks import networks
+from tunesmith.networks.classification_pyt.spec import ClassificationSpec
 from tunesmith.specs import SpecError, changed_inert_keys, validate_spec
 
-SPEC = networks()["classification_pyt"].spec
+SPEC = ClassificationSpec
 
 
 def problems(data: Any) -> dict[str, str]:

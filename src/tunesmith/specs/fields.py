@@ -17,7 +17,6 @@ from pydantic import Field
 
 from tunesmith.specs.block import UNSET_PATH, Block
 
-
 LARGEST = 2**63 - 1
 """The API's integers have 64 bits."""
 

@@ -73,7 +73,7 @@ def test_other_classes_are_refused(bench, trained, tmp_path):
     write_digits(tmp_path / "data", train=10, val=10, test=10)
     (tmp_path / "data" / "classes.txt").write_text("".join(f"{digit}\n" for digit in reversed(range(10))))
     dataset = bench.dataset(tmp_path / "data", "reversed")
-    with pytest.raises(DatasetError, match="other classes .*10: 9, 8"):
+    with pytest.raises(DatasetError, match=r"other classes .*10: 9, 8"):
         bench.run("evaluate", SMALL, parent=trained.parent("model_best.pth"), eval_dataset=dataset)
 
 

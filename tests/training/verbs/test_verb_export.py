@@ -109,7 +109,7 @@ def test_position_embeddings_are_interpolated_for_another_size(bench, digits):
 def test_a_backbone_of_one_size_refuses_another(bench, digits):
     specs = SMALL | {"model.backbone.type": "gc_vit_xxtiny", "dataset.batch_size": 150}
     fixed = bench.run("train", specs, train_datasets=(digits,), eval_dataset=digits)
-    with pytest.raises(SpecError, match="export.input_height: must be left at its default"):
+    with pytest.raises(SpecError, match=r"export.input_height: must be left at its default"):
         bench.run("export", specs | {"export.input_height": 96}, parent=fixed.parent("model_best.pth"))
 
 
@@ -121,7 +121,7 @@ def test_xdl_is_written_as_onnx_and_said_so(bench, trained, capsys):
 
 
 def test_what_cannot_be_exported_is_refused(bench, trained, exported):
-    with pytest.raises(JobError, match="export.batch_size"):
+    with pytest.raises(JobError, match=r"export\.batch_size"):
         bench.run("export", SMALL | {"export.batch_size": 0}, parent=trained.parent("model_best.pth"))
     with pytest.raises(JobError, match="needs a checkpoint"):
         bench.run("export", SMALL, parent=exported.parent("model.onnx"))

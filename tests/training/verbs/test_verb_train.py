@@ -1,16 +1,15 @@
 """Training: it learns, says what it does, and keeps the right checkpoints."""
 
 import json
-import os
+from typing import Any
 
 import pytest
 import torch
-from tests.training.jobs import SMALL, Bench, Finished, events_of, notes_of
+from tests.training.jobs import SMALL, Finished, events_of, notes_of
 
 from tunesmith.protocol import (
     Cause,
     CheckpointSaved,
-    DatasetInput,
     Direction,
     MetricGoal,
     Metrics,
@@ -22,7 +21,7 @@ from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.failures import JobError
 
 
-def epochs_of(job: Finished) -> list[Metrics]:
+def epochs_of(job: Finished) -> list[Any]:
     return [event for event in job.events if isinstance(event, Metrics) and event.epoch]
 
 
@@ -49,12 +48,14 @@ def test_the_results_are_those_of_the_best_epoch(trained):
 def test_kept_epochs_follow_the_interval_and_the_last_is_always_kept(trained):
     kept = sorted(path.name for path in trained.results.glob("model_epoch_*.pth"))
     assert kept == ["model_epoch_003.pth", "model_epoch_006.pth", "model_epoch_008.pth"]
-    assert [event.epoch for event in trained.events if isinstance(event, CheckpointSaved)] == list(range(1, 9))
+    assert [event.epoch for event in trained.events if isinstance(event, CheckpointSaved)] == list(
+        range(1, 9)
+    )
 
 
 def test_the_latest_checkpoint_costs_no_second_copy(trained):
     latest, last = trained.results / "model_latest.pth", trained.results / "model_epoch_008.pth"
-    assert os.path.samefile(latest, last)
+    assert latest.samefile(last)
 
 
 def test_the_best_checkpoint_is_the_best_epoch(trained):
@@ -90,9 +91,7 @@ def test_the_same_seed_gives_the_same_model_whatever_loads_the_data(bench, digit
     varied = SMALL | {"dataset.augmentation.random_flip.enable": True}
     models = [
         load_checkpoint(
-            bench.run(
-                "train", varied | change, train_datasets=(digits,), eval_dataset=digits
-            ).results
+            bench.run("train", varied | change, train_datasets=(digits,), eval_dataset=digits).results
             / "model_latest.pth"
         )["model"]
         for change in ({}, {"dataset.workers": 1}, {"train.seed": 7})
@@ -148,9 +147,7 @@ def test_averaged_weights_are_validated_and_saved(bench, digits):
 def test_a_frozen_backbone_stays_bit_by_bit(bench, digits):
     specs = SMALL | {"model.backbone.freeze_backbone": True, "train.num_epochs": 2}
     job = bench.run("train", specs, train_datasets=(digits,), eval_dataset=digits)
-    first, last = (
-        load_checkpoint(job.results / f"model_epoch_00{epoch}.pth")["model"] for epoch in (1, 2)
-    )
+    first, last = (load_checkpoint(job.results / f"model_epoch_00{epoch}.pth")["model"] for epoch in (1, 2))
     changed = {name for name in first if not torch.equal(first[name], last[name])}
     assert changed == {"net.fc.weight", "net.fc.bias"}
 

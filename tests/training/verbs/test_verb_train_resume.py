@@ -96,9 +96,7 @@ def stopped(bench, digits, folder, make_stop) -> dict[str, Any]:
 
 
 def resumed(bench, digits, folder) -> Finished:
-    return bench.run(
-        "train", SPEC, train_datasets=(digits,), eval_dataset=digits, folder=folder, attempt=2
-    )
+    return bench.run("train", SPEC, train_datasets=(digits,), eval_dataset=digits, folder=folder, attempt=2)
 
 
 @pytest.mark.parametrize("steps", [4, STEPS, STEPS + 7])
@@ -117,8 +115,8 @@ def test_a_stop_in_the_middle_of_a_validation_loses_nothing(bench, digits, undis
 
 def assert_same_end(undisturbed: Finished, again: Finished) -> None:
     for name in ("model_latest.pth", "model_best.pth"):
-        pair = [load_checkpoint(job.results / name) for job in (undisturbed, again)]
-        assert list(differences(*pair)) == []
+        one, other = (load_checkpoint(job.results / name) for job in (undisturbed, again))
+        assert list(differences(one, other)) == []
     assert {**undisturbed.outcome, "seconds": 0} == {**again.outcome, "seconds": 0}
     curves = [
         {event.epoch: event.values for event in job.events if isinstance(event, Metrics)}
@@ -149,9 +147,7 @@ def test_a_flipped_bit_is_noticed(bench, digits, tmp_path):
 
 
 def test_a_finished_training_run_again_reports_the_same(bench, digits, undisturbed, tmp_path):
-    bench.run(
-        "train", SPEC, train_datasets=(digits,), eval_dataset=digits, folder=tmp_path / "job"
-    )
+    bench.run("train", SPEC, train_datasets=(digits,), eval_dataset=digits, folder=tmp_path / "job")
     again = resumed(bench, digits, tmp_path / "job")
     assert again.outcome["metrics"] == undisturbed.outcome["metrics"]
 

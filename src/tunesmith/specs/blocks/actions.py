@@ -3,7 +3,7 @@
 from tunesmith.specs.block import UNSET_PATH, Block
 from tunesmith.specs.blocks.common import RESULTS
 from tunesmith.specs.blocks.devices import Devices
-from tunesmith.specs.fields import array, choice, filled_in, flag, integer, section, text
+from tunesmith.specs.fields import array, choice, filled_in, flag, integer, text
 
 ENGINE = "the engine is the parent job's, if it built one"
 
