@@ -15,7 +15,7 @@ class Recipe:
     train_images: int = 1297
     val_images: int = 250
     test_images: int = 250
-    epochs: int = 8
+    epochs: int = 6
     image_size: int = 32
     batch_size: int = 32
     learning_rate: float = 2e-3

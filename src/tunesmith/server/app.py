@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from cryptography.fernet import Fernet
 from fastapi import APIRouter, FastAPI
 
@@ -16,7 +17,7 @@ from tunesmith.server.experiments import endpoints as experiments
 from tunesmith.server.health import endpoints as health
 from tunesmith.server.jobs import endpoints as jobs
 from tunesmith.server.kit.errors import install_error_handlers
-from tunesmith.server.kit.middleware import Journal, JsonBodies, OneNamespace
+from tunesmith.server.kit.middleware import Door, Journal, JsonBodies, OneNamespace
 from tunesmith.server.kit.secrets import Vault, key_file
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.kit.wire import ErrorRsp
@@ -29,6 +30,7 @@ from tunesmith.server.workspaces import endpoints as workspaces
 API = "/api/v1"
 API_VERSION = "6.0.0"
 """The version of the API whose clients work unchanged."""
+REQUESTS_AT_ONCE = 64
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
 _OF_ORGS = (workspaces.router, datasets.router, experiments.router, jobs.router)
@@ -57,8 +59,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(_api(), prefix=API)
     for prefix in ("", API):
         app.include_router(console.router, prefix=prefix, include_in_schema=False)
-    for middleware in (JsonBodies, OneNamespace, Journal):  # the last one sees a request first
-        app.add_middleware(middleware)
+    app.add_middleware(JsonBodies)  # the last one added sees a request first
+    app.add_middleware(OneNamespace)
+    app.add_middleware(Door, seats=REQUESTS_AT_ONCE)
+    app.add_middleware(Journal)
     install_error_handlers(app)
     return app
 
@@ -80,6 +84,7 @@ def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
+    current_default_thread_limiter().total_tokens = REQUESTS_AT_ONCE
     database = open_database(settings)
     vault = Vault(settings.secret_key or key_file(settings.data_dir / "secret.key", Fernet.generate_key))
     scheduler = Scheduler(settings, database, vault, app.state.hint)

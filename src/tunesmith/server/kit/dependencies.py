@@ -26,27 +26,27 @@ _BEARER = HTTPBearer(scheme_name="bearer-token", bearerFormat="JWT", auto_error=
 OrgName = Annotated[str, Path(max_length=255, pattern="^[a-zA-Z0-9_-]+$")]
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     found: Settings = request.app.state.settings
     return found
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     found: Database = request.app.state.database
     return found
 
 
-def _vault(request: Request) -> Vault:
+async def _vault(request: Request) -> Vault:
     found: Vault = request.app.state.vault
     return found
 
 
-def _hint(request: Request) -> Hint:
+async def _hint(request: Request) -> Hint:
     found: Hint = request.app.state.hint
     return found
 
 
-def _signer(request: Request) -> TokenSigner:
+async def _signer(request: Request) -> TokenSigner:
     found: TokenSigner = request.app.state.signer
     return found
 

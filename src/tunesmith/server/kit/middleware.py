@@ -5,6 +5,7 @@ import re
 import time
 from uuid import uuid4
 
+import anyio
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -59,6 +60,26 @@ class Journal:
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get(_REQUEST_ID, "")
     return given if _ACCEPTABLE_ID.fullmatch(given) else uuid4().hex
+
+
+class Door:
+    """Lets in as many requests at once as there are threads to serve them; the others wait outside.
+
+    A request that holds a transaction needs a thread once more, to end it. If others took every thread and
+    waited there for that transaction, none would go on.
+    """
+
+    def __init__(self, app: ASGIApp, seats: int) -> None:
+        self._app = app
+        self._seats = anyio.CapacityLimiter(seats)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        async with self._seats:
+            await self._app(scope, receive, send)
 
 
 class OneNamespace:

@@ -50,7 +50,10 @@ class Pace:
     def end_steps(self) -> float:
         """The training part of the epoch is over; its seconds."""
         self._steps_ended = time.monotonic()
-        return self._steps_ended - self._began
+        seconds = self._steps_ended - self._began
+        if steps := self._steps_per_epoch - self._first_step:
+            self._step_seconds = seconds / steps  # an epoch can end before its first report
+        return seconds
 
     def end_epoch(self) -> None:
         """Validation and saving are over too."""

@@ -1,0 +1,90 @@
+"""The order of the data: whole, repeatable, and the same whoever loads it."""
+
+import pytest
+import torch
+
+from tunesmith.data.errors import DatasetError
+from tunesmith.training.engine.loading import Loader, Order
+
+
+class Numbers:
+    """Batches of indices, each with a random number beside them."""
+
+    def __init__(self, count, cheap=False, broken=None):
+        self.count, self.cheap, self.broken = count, cheap, broken
+
+    def __len__(self):
+        return self.count
+
+    def fetch(self, indices):
+        if self.broken in indices:
+            raise DatasetError(f"{self.broken}.png is truncated; replace or remove the file.")
+        return list(indices), float(torch.rand(1))
+
+
+def loader(count=10, batch_size=3, workers=0, **order):
+    return Loader(Numbers(count), Order(count, batch_size, **order), workers=workers)
+
+
+def test_an_epoch_holds_each_sample_once():
+    batches = [indices for indices, _ in loader(shuffle=True).epoch()]
+    assert sorted(index for batch in batches for index in batch) == list(range(10))
+    assert [len(batch) for batch in batches] == [3, 3, 3, 1]
+
+
+def test_orders_differ_by_epoch_and_seed_and_repeat_by_both():
+    one, other = loader(shuffle=True, seed=1), loader(shuffle=True, seed=2)
+    assert list(one.epoch(1)) == list(one.epoch(1)) == list(loader(shuffle=True, seed=1).epoch(1))
+    assert list(one.epoch(1)) != list(one.epoch(2))
+    assert list(one.epoch(1)) != list(other.epoch(1))
+
+
+def test_without_shuffling_the_order_is_natural_but_random_choices_differ():
+    batches = list(loader().epoch(1))
+    assert [indices for indices, _ in batches] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
+    assert len({number for _, number in batches + list(loader().epoch(2))}) == 8
+
+
+@pytest.mark.parametrize("start", [0, 1, 3, 4])
+def test_an_epoch_is_taken_up_at_any_step(start):
+    whole = list(loader(shuffle=True).epoch(2))
+    assert list(loader(shuffle=True).epoch(2, start)) == whole[start:]
+
+
+def test_other_processes_load_the_very_same_batches():
+    apart = loader(shuffle=True, workers=2)
+    assert list(apart.epoch(1)) == list(loader(shuffle=True).epoch(1))
+    assert list(apart.epoch(2, 1)) == list(loader(shuffle=True).epoch(2, 1))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_loading_draws_nothing_from_the_trainings_generator(workers):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    list(loader(workers=workers).epoch())
+    assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_the_data_arrives_as_it_is(workers):
+    broken = Loader(Numbers(10, broken=4), Order(10, 3), workers=workers)
+    with pytest.raises(DatasetError) as failed:
+        list(broken.epoch())
+    assert str(failed.value) == "4.png is truncated; replace or remove the file."
+
+
+@pytest.mark.parametrize(("count", "steps"), [(10, 3), (9, 3), (11, 4), (1, 1)])
+def test_a_last_batch_of_one_is_spared_unless_it_is_the_only_one(count, steps):
+    order = Order(count, 3, spare_single=True)
+    assert len(order) == len(list(order)) == steps
+
+
+def test_batches_of_one_are_kept_where_they_are_asked_for():
+    assert len(Order(5, 1, spare_single=True)) == 5
+
+
+def test_a_sample_is_a_part_of_the_first_batch():
+    (whole, _), *_ = loader(shuffle=True, seed=3).epoch(1)
+    indices, _ = loader(shuffle=True, seed=3).sample(2)
+    assert indices == whole[:2]
