@@ -37,7 +37,7 @@ def test_kept_names_stay_when_the_latest_moves_on(tmp_path):
     checkpoints.save(state(1))
     checkpoints.keep(epoch_name(1))
     checkpoints.keep(BEST)
-    assert os.path.samefile(tmp_path / LATEST, tmp_path / BEST)
+    assert (tmp_path / LATEST).samefile(tmp_path / BEST)
     checkpoints.save(state(2))
     found = {path.name: number_of(load_checkpoint(path)) for path in tmp_path.iterdir()}
     assert found == {LATEST: 2, BEST: 1, "model_epoch_001.pth": 1}
@@ -59,7 +59,7 @@ def test_a_file_system_without_links_gets_copies(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state(1))
     assert number_of(load_checkpoint(checkpoints.keep(BEST))) == 1
-    assert not os.path.samefile(tmp_path / LATEST, tmp_path / BEST)
+    assert not (tmp_path / LATEST).samefile(tmp_path / BEST)
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "junk"])
