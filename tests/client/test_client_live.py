@@ -133,7 +133,7 @@ def test_the_sdk_says_who_is_refused_and_why(server: Server):
         stranger.workspaces.list()
     with Client(server.url, server.org, api_key=server.api_key) as client:
         assert client.health()
-        with pytest.raises(BadRequestError, match="nonsense"):
+        with pytest.raises(BadRequestError, match="cloud_type"):
             client.workspaces.create("x", "nonsense")
         with pytest.raises(NotFoundError):
             client.datasets.get("00000000-0000-4000-8000-000000000000")
