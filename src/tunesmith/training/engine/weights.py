@@ -1,6 +1,7 @@
 """Pretrained weights: fetched from the workspace, read as data alone, fitted by name and shape."""
 
 import pickle
+import struct
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tunesmith.protocol import Cause
-from tunesmith.storage.errors import StorageFileMissingError
+from tunesmith.storage.errors import InvalidKeyError, StorageFileMissingError
 from tunesmith.storage.locations import Location
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
@@ -31,6 +32,17 @@ _NESTS = (
 )
 _PREFIXES = ("module.", "model.", "net.", "backbone.", "encoder.", "_orig_mod.", "teacher.", "student.")
 _SHOWN = 5
+# What torch and safetensors raise on files that are none of theirs.
+_JUNK = (
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    SafetensorError,
+)
 
 
 @dataclass(frozen=True)
@@ -70,12 +82,10 @@ def workspace_file(run: Run, key: str, spec_path: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         run.files(Location(store=store)).download(key.strip("/"), target)
-    except StorageFileMissingError as error:
-        raise JobError(
-            Cause.BAD_SPEC,
-            f"{spec_path}: the workspace holds no file {key!r}.",
-            "Give the file's key, counted from the workspace's root.",
-        ) from error
+    except (StorageFileMissingError, InvalidKeyError) as error:
+        reason = str(error) if isinstance(error, InvalidKeyError) else f"The workspace holds no file {key!r}."
+        advice = "Give the file's key, counted from the workspace's root."
+        raise JobError(Cause.BAD_SPEC, f"{spec_path}: {reason}", advice) from error
     return target
 
 
@@ -118,7 +128,7 @@ def read_weights(path: Path, spec_path: str) -> dict[str, Tensor]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _unusable(path, spec_path, "holds Python objects, which are not safe to load") from error
-    except (RuntimeError, EOFError, SafetensorError) as error:
+    except _JUNK as error:
         raise _unusable(path, spec_path, "cannot be read") from error
     tensors = _tensors(loaded)
     if not tensors:
