@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -113,3 +114,19 @@ def test_both_prefixes_answer_alike(server: Server) -> None:
     ]
     assert replies[0].json() == replies[1].json()
     assert replies[1].status_code == 200
+
+
+def test_a_crowd_of_writers_is_served(server: Server) -> None:
+    """More than there are threads: none may wait for a transaction whose end waits for a thread."""
+    path = f"/workspaces/{server.local_workspace(server.folder('crowd'))}"
+    server.login()
+
+    def change(number: int) -> int:
+        change = {"name": f"n{number}"} if number % 2 else {"version": f"v{number}"}
+        return server.api("PATCH", path, json=change).status_code
+
+    with ThreadPoolExecutor(100) as crowd:
+        assert set(crowd.map(change, range(150))) == {200}
+    found = server.api("GET", path).json()
+    assert found["name"].startswith("n")
+    assert found["version"].startswith("v")
