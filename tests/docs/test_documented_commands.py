@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # The installation itself, and what would set up a second environment.
+SMALL = (
+    "num_epochs=1 --set dataset.img_size=32 --set dataset.batch_size=64 --set model.backbone.type=test_resnet"
+)
 NOT_HERE = ("pip install", "make ")
 
 
@@ -48,10 +51,7 @@ def test_the_quick_start_and_the_commands_of_the_readme_work(home, tmp_path):
             "server=$!; trap 'kill $server; wait $server || true' EXIT",
             wait,
             *steps,
-            *(
-                block.replace("num_epochs=20", "num_epochs=1 --set dataset.img_size=32")
-                for block in blocks("README.md")
-            ),
+            *(block.replace("num_epochs=20", SMALL) for block in blocks("README.md")),
         ]
     ).replace("8000", str(port))
     done = subprocess.run(
@@ -60,7 +60,7 @@ def test_the_quick_start_and_the_commands_of_the_readme_work(home, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
