@@ -11,10 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# The installation itself, and what would set up a second environment.
 SMALL = (
     "num_epochs=1 --set dataset.img_size=32 --set dataset.batch_size=64 --set model.backbone.type=test_resnet"
 )
+# The installation itself, and what would set up a second environment.
 NOT_HERE = ("pip install", "make ")
 
 
