@@ -103,6 +103,19 @@ def test_long_steps_are_probed_on_a_part_of_a_batch():
     assert "fp32: " in reason
 
 
+def test_threads_are_measured_and_given_back():
+    training = convolutional()
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    assert Rehearsal(training, CPU).threads(torch.randn(4, 3, 8, 8)) in (1, 2)
+    assert torch.get_num_threads() == 2
+    Numerics(threads=1).apply(training)
+    assert torch.get_num_threads() == 1
+    Numerics().apply(training)
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
+
+
 def test_the_layout_changes_weights_of_convolutions_alone():
     training = convolutional()
     assert is_convolutional(training.model)

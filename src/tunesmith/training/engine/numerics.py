@@ -1,4 +1,4 @@
-"""Number format and memory layout of a training, and the Fabric that applies them."""
+"""Number format, memory layout and threads of a training, and the Fabric that applies them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,22 +16,26 @@ _FABRIC_NAMES: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 
 @dataclass(frozen=True)
 class Numerics:
-    """How numbers are held. Weights and optimiser stay in fp32; bf16 and fp16 are for the computation.
+    """How a training computes. Weights and optimiser stay in fp32; bf16 and fp16 are for the computation.
 
     Attributes:
         precision: fp32, bf16 or fp16.
         channels_last: whether images lie in memory pixel by pixel instead of channel by channel.
+        threads: of the processor; None for all that the job was given.
     """
 
     precision: str = "fp32"
     channels_last: bool = False
+    threads: int | None = None
 
     def __str__(self) -> str:
         return f"{self.precision}{', channels last' if self.channels_last else ''}"
 
     def apply(self, module: nn.Module) -> None:
-        """Lay the module's weights out; data follows them through the first convolution."""
+        """Lay the module's weights out, and take the threads. Data follows the first convolution's layout."""
         lay_out(module, channels_last=self.channels_last)
+        if self.threads:
+            torch.set_num_threads(self.threads)
 
     def fabric(self, device: torch.device) -> Fabric:
         """The Fabric for one device."""

@@ -1,8 +1,10 @@
 """Tries one training step before the first epoch, so that what cannot work fails at once and by name.
 
-The same trials find out which number format and memory layout is fastest here: precision "auto".
+The same trials find out which number format, memory layout and number of threads is fastest here: precision
+"auto".
 """
 
+import statistics
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -13,14 +15,16 @@ import torch
 
 from tunesmith.protocol import Cause
 from tunesmith.training.engine.memory import is_out_of_memory
-from tunesmith.training.engine.numerics import Numerics, is_convolutional, lay_out
+from tunesmith.training.engine.numerics import Numerics, is_convolutional
 from tunesmith.training.engine.training import Training
 from tunesmith.training.failures import JobError
 
-PROBE_SECONDS = 1.5
+PROBE_SECONDS = 1.2
 _GAIN = 0.9  # another format must take at most this share of plain fp32's time
 _LOSS_TOLERANCE = 0.02
 _TRIALS = 4
+_THREAD_SECONDS = 0.2
+_NEARLY = 1.05  # fewer threads are taken, which leave room for others, if a step takes at most this much more
 
 
 @dataclass(frozen=True)
@@ -68,17 +72,18 @@ class Rehearsal:
                 Cause.BAD_SPEC, f"The training cannot work: {subject} fails with: {reason}."
             ) from error
 
-    def fastest(self, batch: Any, channels_last: bool) -> list[Trial]:
+    def fastest(self, batch: Any, channels_last: bool, threads: int | None = None) -> list[Trial]:
         """Measure plain fp32 and what may be faster, the plain one first.
 
         Args:
             batch: on any device; a part of a real one where a step takes long.
             channels_last: whether the memory layout may matter.
+            threads: of the processor; all that were given by default.
         """
         layouts = (True, False) if channels_last else (False,)
-        candidates = [Numerics()]
-        candidates += [Numerics("bf16", layout) for layout in layouts]
-        candidates += [Numerics("fp32", True)] if channels_last else []
+        candidates = [Numerics(threads=threads)]
+        candidates += [Numerics("bf16", layout, threads) for layout in layouts]
+        candidates += [Numerics("fp32", True, threads)] if channels_last else []
         batch = self._moved(batch)
         deadline = time.perf_counter() + PROBE_SECONDS
         trials: list[Trial] = []
@@ -90,17 +95,35 @@ class Rehearsal:
                 trials.append(trial)
         return trials
 
+    def threads(self, batch: Any) -> int | None:
+        """How many threads pay, of those given; None on a GPU. A small step is not worth many."""
+        if self._device.type != "cpu":
+            return None
+        batch = self._moved(batch)
+        given = count = torch.get_num_threads()
+        found: dict[int, float] = {}
+        while count and (not found or found[min(found)] <= _NEARLY * min(found.values())):
+            torch.set_num_threads(count)
+            found[count] = statistics.median(self._times(batch, Numerics(), _THREAD_SECONDS))
+            count //= 2
+        torch.set_num_threads(given)
+        return min(count for count, seconds in found.items() if seconds <= _NEARLY * min(found.values()))
+
     def _measure(self, batch: Any, numerics: Numerics, limit: float) -> Trial | None:
         """None if the first step shows that it is far too slow: some processors emulate bf16."""
-        lay_out(self._copy, channels_last=numerics.channels_last)
+        numerics.apply(self._copy)
         first, loss = self._step(batch, numerics)
         if first > limit + PROBE_SECONDS / _TRIALS:
             return None
+        return Trial(numerics, min(self._times(batch, numerics, PROBE_SECONDS / _TRIALS)), loss)
+
+    def _times(self, batch: Any, numerics: Numerics, seconds: float) -> list[float]:
+        """What steps take, two at least and ten at most."""
         times: list[float] = []
-        until = time.perf_counter() + PROBE_SECONDS / _TRIALS
+        until = time.perf_counter() + seconds
         while len(times) < 2 or (time.perf_counter() < until and len(times) < 10):
             times.append(self._step(batch, numerics)[0])
-        return Trial(numerics, min(times), loss)
+        return times
 
     def _step(self, batch: Any, numerics: Numerics) -> tuple[float, float]:
         """Seconds and loss of one step, under the same random numbers each time."""
@@ -160,10 +183,13 @@ def choose_numerics(
         return Numerics(asked, channels_last=convolutional and asked != "fp32"), ""
     # Eight to ten steps are timed: where they would take too long, a part of a batch tells enough.
     affordable = int(batch_size * PROBE_SECONDS / 10 / step_seconds)
-    trials = rehearsal.fastest(batch_of(min(batch_size, max(2, affordable))), convolutional)
+    batch = batch_of(min(batch_size, max(2, affordable)))
+    given, fewest = torch.get_num_threads(), rehearsal.threads(batch)
+    trials = rehearsal.fastest(batch, convolutional, fewest)
     chosen = choose(trials)
     figures = ", ".join(f"{trial.numerics}: {trial.seconds * 1e3:.1f} ms" for trial in trials)
-    return chosen, f"train.precision auto chose {chosen}; a step was measured on this machine ({figures})."
+    threads = f" on {fewest} of {given} threads" if fewest else ""
+    return chosen, f"train.precision auto chose {chosen}{threads}; steps were measured here ({figures})."
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
