@@ -1,10 +1,14 @@
 """The order of the data: whole, repeatable, and the same whoever loads it."""
 
+import os
+import signal
+
 import pytest
 import torch
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.training.engine.loading import Loader, Order
+from tunesmith.training.engine.memory import is_out_of_memory
 
 
 class Numbers:
@@ -72,6 +76,20 @@ def test_an_error_of_the_data_arrives_as_it_is(workers):
     with pytest.raises(DatasetError) as failed:
         list(broken.epoch())
     assert str(failed.value) == "4.png is truncated; replace or remove the file."
+
+
+class Victim(Numbers):
+    """Loses its process, as to a system that runs out of memory."""
+
+    def fetch(self, indices):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_loading_process_is_taken_for_a_lack_of_memory():
+    with pytest.raises(RuntimeError) as failed:
+        list(Loader(Victim(10), Order(10, 3), workers=1).epoch())
+    assert is_out_of_memory(failed.value)
+    assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
 
 
 @pytest.mark.parametrize(("count", "steps"), [(10, 3), (9, 3), (11, 4), (1, 1)])

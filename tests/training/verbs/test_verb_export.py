@@ -113,6 +113,15 @@ def test_a_backbone_of_one_size_refuses_another(bench, digits):
         bench.run("export", specs | {"export.input_height": 96}, parent=fixed.parent("model_best.pth"))
 
 
+def test_a_graph_too_large_for_one_file_keeps_its_weights_beside_it(bench, digits, trained, monkeypatch):
+    monkeypatch.setattr("tunesmith.training.optimize.onnx_export._MOST_BYTES", 1000)
+    job = bench.run("export", SMALL, parent=trained.parent("model_best.pth"))
+    assert job.outcome["files"] == ["export.json", "labels.txt", "model.onnx", "model.onnx.data"]
+    assert (job.results / "model.onnx").stat().st_size < (job.results / "model.onnx.data").stat().st_size
+    evaluated = bench.run("evaluate", SMALL, parent=job.parent("model.onnx"), eval_dataset=digits)
+    assert evaluated.outcome["metrics"]["val_acc_1"] == trained.outcome["metrics"]["val_acc_1"]
+
+
 def test_xdl_is_written_as_onnx_and_said_so(bench, trained, capsys):
     specs = SMALL | {"export.format": "xdl", "export.verbose": True}
     job = bench.run("export", specs, parent=trained.parent("model_best.pth"))

@@ -1,11 +1,13 @@
 """Tells how far a training is and how long it will take, a few times a second at most."""
 
+import math
 import time
 
 from tunesmith.protocol import Progress
 from tunesmith.training.run import Run
 
 REPORT_SECONDS = 0.5
+_BRIEF_SECONDS = 0.2  # epochs that are shorter are not all told
 
 
 class Pace:
@@ -14,7 +16,8 @@ class Pace:
     def __init__(self, run: Run, epochs: int, steps_per_epoch: int) -> None:
         self._run, self._epochs, self._steps_per_epoch = run, epochs, steps_per_epoch
         self._epoch, self._first_step = 0, 0
-        self._reported = self._began = self._steps_ended = time.monotonic()
+        self._began = self._steps_ended = time.monotonic()
+        self._reported = -math.inf
         self._step_seconds: float | None = None
         self._epoch_seconds: float | None = None
         self._rest_seconds = 0.0
@@ -23,7 +26,8 @@ class Pace:
         """An epoch begins, or is taken up after `done_steps` steps."""
         self._epoch, self._first_step = epoch, done_steps
         self._began = time.monotonic()
-        self.report(done_steps)
+        if self._began - self._reported >= _BRIEF_SECONDS:
+            self.report(done_steps)
 
     def due(self) -> bool:
         """Whether it is time to report again."""

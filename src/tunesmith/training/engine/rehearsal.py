@@ -24,6 +24,7 @@ _GAIN = 0.9  # another format must take at most this share of plain fp32's time
 _LOSS_TOLERANCE = 0.02
 _TRIALS = 4
 _THREAD_SECONDS = 0.2
+_SHORT_SECONDS = 0.3
 _NEARLY = 1.05  # fewer threads are taken, which leave room for others, if a step takes at most this much more
 
 
@@ -42,11 +43,15 @@ class Rehearsal:
     Args:
         training: the model with its loss.
         device: where the steps run.
+        between: called before each step; what it raises ends the rehearsal.
     """
 
-    def __init__(self, training: Training[Any], device: torch.device) -> None:
+    def __init__(
+        self, training: Training[Any], device: torch.device, between: Callable[[], None] = lambda: None
+    ) -> None:
         self._copy = deepcopy(training).to(device).train()
         self._device = device
+        self._between = between
         for part in self._copy.modules():
             # Each number format draws other masks, which would look like a difference of the loss.
             if "Drop" in type(part).__name__:
@@ -118,15 +123,16 @@ class Rehearsal:
         return Trial(numerics, min(self._times(batch, numerics, PROBE_SECONDS / _TRIALS)), loss)
 
     def _times(self, batch: Any, numerics: Numerics, seconds: float) -> list[float]:
-        """What steps take, two at least and ten at most."""
+        """What steps take, ten at most, begun within so many seconds."""
         times: list[float] = []
         until = time.perf_counter() + seconds
-        while len(times) < 2 or (time.perf_counter() < until and len(times) < 10):
+        while not times or (time.perf_counter() < until and len(times) < 10):
             times.append(self._step(batch, numerics)[0])
         return times
 
     def _step(self, batch: Any, numerics: Numerics) -> tuple[float, float]:
         """Seconds and loss of one step, under the same random numbers each time."""
+        self._between()
         dtype = torch.bfloat16 if numerics.precision == "bf16" else None
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
@@ -184,7 +190,9 @@ def choose_numerics(
     # Eight to ten steps are timed: where they would take too long, a part of a batch tells enough.
     affordable = int(batch_size * PROBE_SECONDS / 10 / step_seconds)
     batch = batch_of(min(batch_size, max(2, affordable)))
-    given, fewest = torch.get_num_threads(), rehearsal.threads(batch)
+    given = torch.get_num_threads()
+    # The parts of a long step are worth all threads.
+    fewest = rehearsal.threads(batch) if step_seconds < _SHORT_SECONDS else None
     trials = rehearsal.fastest(batch, convolutional, fewest)
     chosen = choose(trials)
     figures = ", ".join(f"{trial.numerics}: {trial.seconds * 1e3:.1f} ms" for trial in trials)

@@ -125,9 +125,8 @@ def _rehearsed(plan: Plan, training: Training[Any]) -> Numerics:
     if asked == "fp16" and job.device.type == "cpu":
         job.run.note("train.precision fp16 needs a GPU; this job computes in bf16 on the processor.")
         asked = "bf16"
-    rehearsal = Rehearsal(training, job.device)
+    rehearsal = Rehearsal(training, job.device, job.run.raise_if_stopped)
     seconds = rehearsal.try_step(plan.loader.sample(plan.loop.batch_size), plan.task.subject)
-    job.run.raise_if_stopped()
     sample, size = plan.loader.sample, plan.loop.batch_size
     numerics, reason = choose_numerics(asked, rehearsal, training, sample, size, seconds)
     if reason:
