@@ -3,7 +3,8 @@
 _PHRASES = (
     "not enough memory",
     "can't allocate memory",
-    "is killed by signal: killed",
+    "is killed by signal",
+    "exited unexpectedly",
     "insufficient shared",
 )
 
