@@ -49,10 +49,10 @@ class JobBar:
             "metrics": "  ".join(headline(progress)),
             "left": left(job),
         }
-        total = progress.max_epoch or None
+        done, total = _measure(job)
         if self._task is None:
             self._task = self._progress.add_task(job.action, total=total, **fields)
-        self._progress.update(self._task, total=total, completed=progress.epoch, **fields)
+        self._progress.update(self._task, total=total, completed=done, **fields)
 
 
 class JobLines:
@@ -108,6 +108,15 @@ def headline(progress: JobProgress) -> list[str]:
 def left(job: Job) -> str:
     """The time that the job still needs, or why it does not run yet."""
     progress = job.progress
-    if job.status == "Running" and progress.eta:
-        return f"{progress.eta.split('.')[0]} left"
+    eta = progress.eta.split(".")[0]
+    if job.status == "Running" and eta.strip("0:"):
+        return f"{eta} left"
     return job.status if job.ended else progress.message
+
+
+def _measure(job: Job) -> tuple[int, int | None]:
+    """How much of the bar is full, of how much; of None while that is not known."""
+    progress = job.progress
+    if job.status == "Done":
+        return 1, 1
+    return progress.measured_epoch, progress.max_epoch if progress.max_epoch > 1 else None
