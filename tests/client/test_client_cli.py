@@ -233,6 +233,22 @@ def test_an_unusable_dataset_fails_the_wait(tiny: TinyServer, run: Run):
     assert "classes.txt is missing." in result.stderr
 
 
+def test_what_the_validation_found_is_shown(tiny: TinyServer, run: Run):
+    finding = {
+        "severity": "warning",
+        "file": "images_train/7/a.png",
+        "message": "cannot be decoded",
+        "remedy": "Replace the file.",
+        "count": 3,
+    }
+    validation = {"counts": {"images": {"train": 12, "val": 3}}, "findings": [finding]}
+    found = {"id": "d1", "status": "pull_complete", "validation": validation}
+    tiny.on("GET", f"{ORG}/datasets/d1", found)
+    sentence = "warning: images_train/7/a.png: cannot be decoded (and 2 more like it). Replace the file."
+    assert run("datasets", "show", "d1").stdout.splitlines()[-2:] == ["images\ttrain 12 val 3", sentence]
+    assert sentence in run("datasets", "wait", "d1").stderr
+
+
 def test_an_experiment_is_created_with_its_datasets(tiny: TinyServer, run: Run):
     tiny.on("POST", f"{ORG}/experiments", {"id": "e1"})
     tiny.on("PATCH", f"{ORG}/experiments/e1", {"id": "e1", "train_datasets": ["d1", "d2"]})

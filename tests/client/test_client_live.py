@@ -40,6 +40,7 @@ def test_a_model_is_trained_and_used_by_commands_alone(say: Say, workspace: str,
     kind = ["--type", "image_classification", "--format", "classification_pyt"]
     dataset = say("datasets", "create", "--workspace", workspace, *kind, "--path", "/data/digits", "--wait")
     assert json.loads(say("datasets", "show", dataset, "--json"))["status"] == "pull_complete"
+    assert "images\ttest 100 train 300 val 100" in say("datasets", "show", dataset)
     datasets = ["--train", dataset, "--eval", dataset, "--inference", dataset]
     experiment = say("experiments", "create", "classification_pyt", "--workspace", workspace, *datasets)
     assert experiment in say("experiments", "list")

@@ -20,7 +20,7 @@ from tunesmith.client.errors import (
     UnsafeArchiveError,
     WaitTimeoutError,
 )
-from tunesmith.client.models import Dataset, Experiment, Job, Login, Workspace
+from tunesmith.client.models import Dataset, Experiment, Finding, Job, Login, Validation, Workspace
 from tunesmith.client.progress import Progress
 from tunesmith.client.transport import RetryPolicy
 
@@ -34,6 +34,7 @@ __all__ = [
     "Dataset",
     "DatasetInvalidError",
     "Experiment",
+    "Finding",
     "ForbiddenError",
     "Job",
     "JobFailedError",
@@ -48,6 +49,7 @@ __all__ = [
     "TunesmithError",
     "UnauthorizedError",
     "UnsafeArchiveError",
+    "Validation",
     "WaitTimeoutError",
     "Workspace",
 ]

@@ -44,6 +44,31 @@ class Workspace(Resource):
     shared: bool = False
 
 
+class Finding(BaseModel):
+    """One thing that the validation of a dataset found wrong (severity `error`) or odd (`warning`)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    severity: str = ""
+    file: str = ""
+    message: str = ""
+    remedy: str = ""
+    count: int = 1
+
+    def __str__(self) -> str:
+        more = f" (and {self.count - 1} more like it)" if self.count > 1 else ""
+        return f"{self.severity}: {self.file}: {self.message}{more}. {self.remedy}"
+
+
+class Validation(BaseModel):
+    """What looking into a dataset brought to light: numbers of images and classes, and findings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    counts: dict[str, Any] = {}
+    findings: tuple[Finding, ...] = ()
+
+
 class Dataset(Resource):
     """A dataset in a workspace. `status` ends as pull_complete or invalid_pull."""
 
@@ -54,6 +79,7 @@ class Dataset(Resource):
     workspace: str | None = None
     cloud_file_path: str | None = None
     use_for: tuple[str, ...] = ()
+    validation: Validation = Validation()
 
     @property
     def settled(self) -> bool:

@@ -75,9 +75,14 @@ def show(dataset: Id, as_json: JsonFlag = False) -> None:
         "path": found.cloud_file_path,
         "status": found.status,
         "reason": found.status_reason,
+        "images": _images(found),
         "created": found.created_on,
     }
-    Output(as_json).details(found, fields)
+    output = Output(as_json)
+    output.details(found, fields)
+    if not as_json:
+        for finding in found.validation.findings:
+            output.line(str(finding))
 
 
 @app.command()
@@ -107,8 +112,21 @@ def delete(dataset: Id, as_json: JsonFlag = False) -> None:
 
 def _wait(client: Client, dataset_id: str, output: Output, timeout: float | None = None) -> Dataset:
     with output.busy("Pulling and validating"):
-        return client.datasets.wait(dataset_id, timeout=timeout)
+        dataset = client.datasets.wait(dataset_id, timeout=timeout)
+    for finding in dataset.validation.findings:
+        output.tell(str(finding))
+    return dataset
 
 
 def _state(dataset: Dataset) -> str:
     return "ready" if dataset.usable else "being pulled"
+
+
+def _images(dataset: Dataset) -> list[str]:
+    """How many images each split has."""
+    counted = dataset.validation.counts.get("images")
+    return (
+        [f"{split.removeprefix('images_')} {count}" for split, count in counted.items()]
+        if isinstance(counted, dict)
+        else []
+    )
