@@ -62,36 +62,40 @@ def predictions_of(
 
 
 class Sheets:
-    """Draws every n-th batch as a sheet of annotated images, and an overview of the first images.
+    """Draws every n-th batch as a sheet of annotated images, and an overview of images from all over the set.
 
     Args:
         form: what the images look like.
         every: a sheet each so many batches; a hundred sheets at most.
+        total: how many samples there are.
         folder: where sheets go, into `annotated`.
     """
 
-    def __init__(self, form: ImageFormat, every: int, folder: Path) -> None:
+    def __init__(self, form: ImageFormat, every: int, total: int, folder: Path) -> None:
         self._form, self._every, self._folder = form, every, folder
+        self._stride = -(-total // _OVERVIEW)
         self._overview: list[Tile] = []
         self._batches = self._drawn = 0
 
     def add(self, batch: ImageBatch, predictions: Sequence[Prediction]) -> None:
         """Take in a batch."""
         self._batches += 1
-        draws = self._batches % self._every == 0 and self._drawn < _MOST_SHEETS
-        if not predictions or not (draws or len(self._overview) < _OVERVIEW):
-            return
-        pairs = zip(batch.images, predictions, strict=True)
-        tiles = [_tile(self._form.restore(image.cpu()), prediction) for image, prediction in pairs]
-        self._overview += tiles[: _OVERVIEW - len(self._overview)]
+        draws = bool(predictions) and self._batches % self._every == 0 and self._drawn < _MOST_SHEETS
+        sheet: list[Tile] = []
+        for index, image, prediction in zip(batch.indices.tolist(), batch.images, predictions, strict=True):
+            shown = index % self._stride == 0
+            if draws or shown:
+                tile = _tile(self._form.restore(image.cpu()), prediction)
+                sheet.append(tile)
+                self._overview += [tile] if shown else []
         if draws:
             self._drawn += 1
             target = self._folder / "annotated" / f"batch_{self._batches:04d}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
-            grid(tiles, _COLUMNS, _TILE).save(target)
+            grid(sheet, _COLUMNS, _TILE).save(target)
 
     def write_overview(self, name: str) -> None:
-        """Write the first images to a file of that name."""
+        """Write the overview to a file of that name."""
         if self._overview:
             grid(self._overview, _COLUMNS, _TILE).save(self._folder / name)
 

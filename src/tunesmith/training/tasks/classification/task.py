@@ -170,7 +170,7 @@ class Classification(Task[ImageBatch]):
         own = cast("ClassificationSpec", spec)
         pixels = Pixels(labelled_samples(self.run, self.classes), self.form)
         meter = self.meter()
-        sheets = Sheets(self.form, own.evaluate.vis_after_n_batches, self.run.results)
+        sheets = Sheets(self.form, own.evaluate.vis_after_n_batches, len(pixels.samples), self.run.results)
         report = EvaluationReport(pixels.samples, self.classes, meter, sheets)
         dataset = own.dataset
         return Work(ImageSource(pixels), report, dataset.batch_size, dataset.workers, meter)
@@ -179,7 +179,7 @@ class Classification(Task[ImageBatch]):
         """Images to predict; those that cannot be read are reported, one by one."""
         own = cast("ClassificationSpec", spec)
         pixels = Pixels(images_to_predict(self.run), self.form)
-        sheets = Sheets(self.form, own.inference.vis_after_n_batches, self.run.results)
+        sheets = Sheets(self.form, own.inference.vis_after_n_batches, len(pixels.samples), self.run.results)
         report = InferenceReport(pixels.samples, self.classes, sheets)
         source = ImageSource(pixels, tolerant=True)
         return Work(source, report, own.dataset.batch_size, own.dataset.workers)
