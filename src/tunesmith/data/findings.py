@@ -67,16 +67,21 @@ class Findings:
         return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
 
 
+Counts = dict[str, int | dict[str, int] | dict[str, dict[str, int]]]
+"""What was counted in a dataset, as plain JSON: by name, or by archive or split, or by class in each."""
+
+
 class DatasetReport(BaseModel):
     """The findings of one dataset, and what was counted.
 
-    `counts` is plain JSON. For classification: `images` by split, `classes` by split and class, `decoded`
-    (how many images were opened to the last pixel: all, or a sample of a large set).
+    `counts` has `files` and `bytes`, and where it applies `images` by split, `classes` by split and class,
+    `decoded` (how many images were opened to the last pixel: all, or a sample of a large set), and what
+    else the format's check counts.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    counts: dict[str, int | dict[str, int] | dict[str, dict[str, int]]] = {}
+    counts: Counts = {}
     findings: tuple[Finding, ...] = ()
 
     @property

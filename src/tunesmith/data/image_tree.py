@@ -47,17 +47,17 @@ def image_tree(folder: Path, classes: Collection[str] = ()) -> ImageTree:
     for child in _children(root):
         if child.is_dir():
             images = by_folder.setdefault(child.name, [])
-            for path in _files(child):
-                (images if _is_image(path) else others).append(path)
+            for path in files_below(child):
+                (images if is_image(path) else others).append(path)
         else:
-            (loose if _is_image(child) else others).append(child)
+            (loose if is_image(child) else others).append(child)
     return ImageTree(folder, root, by_folder, loose, others)
 
 
 def _below_top(folder: Path, classes: Collection[str]) -> Path:
     """Archives usually hold one top folder, of their own name or another; sometimes several nested ones."""
     while True:
-        children = [child for child in _children(folder) if child.is_dir() or _is_image(child)]
+        children = [child for child in _children(folder) if child.is_dir() or is_image(child)]
         if len(children) != 1 or not children[0].is_dir() or _is_class(children[0], folder.name, classes):
             return folder
         folder = children[0]
@@ -66,7 +66,7 @@ def _below_top(folder: Path, classes: Collection[str]) -> Path:
 def _is_class(folder: Path, above: str, classes: Collection[str]) -> bool:
     if canonical(folder.name) in classes:
         return True
-    return folder.name != above and any(_is_image(child) for child in _children(folder))
+    return folder.name != above and any(is_image(child) for child in _children(folder))
 
 
 def _children(folder: Path) -> list[Path]:
@@ -74,16 +74,18 @@ def _children(folder: Path) -> list[Path]:
         return sorted(Path(entry.path) for entry in entries if not _is_junk(entry.name))
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files of a folder and its subfolders, sorted; neither hidden ones nor what file managers leave."""
     for child in _children(folder):
         if child.is_dir():
             if not child.is_symlink():  # a link to a folder above would never end
-                yield from _files(child)
+                yield from files_below(child)
         else:
             yield child
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Whether the file's name says that it is an image."""
     return path.suffix.lower() in SUFFIXES
 
 

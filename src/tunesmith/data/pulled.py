@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tunesmith.data.findings import DatasetReport
-from tunesmith.data.layouts import archive_stem
+from tunesmith.data.layout import archive_stem
 
 
 class PulledFolder:

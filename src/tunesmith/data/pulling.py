@@ -6,12 +6,14 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-from tunesmith.data.classification_check import check
 from tunesmith.data.errors import DatasetError
-from tunesmith.data.findings import DatasetReport, Findings
-from tunesmith.data.layouts import Layout, archive_stem, layout_for
+from tunesmith.data.findings import Counts, DatasetReport
+from tunesmith.data.inside import Inside
+from tunesmith.data.layout import archive_stem
+from tunesmith.data.layouts import layout_for
 from tunesmith.data.progress import (
     OnProgress,
     PullProgress,
@@ -47,12 +49,13 @@ def pull(  # noqa: PLR0913 - the last three are optional and by name
     on_progress: OnProgress = ignore_progress,
     should_stop: ShouldStop = never_stop,
     skip_validation: bool = False,
+    all_images: bool = False,
 ) -> DatasetReport:
     """Fetch, extract and validate a dataset; at once if that is done already.
 
     Whole files are kept over a kill and half ones are continued. Of two processes that pull into the same
     cache, one waits for the other. `skip_validation` trusts what is inside the files; files that are missing
-    and archives that do not open are still found.
+    and archives that do not open are still found. `all_images` decodes every image of a large set.
 
     Raises:
         DatasetError: there is no such type or format here.
@@ -66,8 +69,15 @@ def pull(  # noqa: PLR0913 - the last three are optional and by name
     with _locked(folder, should_stop):
         if report := folder.report():
             return report
-        work = _Pull(layout, tuple(intents), source, folder, on_progress, should_stop)
-        report = work.run(look_inside=not skip_validation)
+        inside = Inside(
+            layout,
+            folder,
+            tuple(intents),
+            all_images,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+        report = _Pull(source, inside).run(look_inside=not skip_validation)
         folder.write_report(report)
         folder.drop_archives()
     return report
@@ -117,35 +127,26 @@ def _locked(folder: PulledFolder, should_stop: ShouldStop) -> Iterator[None]:
 class _Pull:
     """One pull, under the lock."""
 
-    def __init__(
-        self,
-        layout: Layout,
-        intents: tuple[str, ...],
-        source: Files,
-        folder: PulledFolder,
-        on_progress: OnProgress,
-        should_stop: ShouldStop,
-    ) -> None:
-        self._layout = layout
-        self._intents = intents
+    def __init__(self, source: Files, inside: Inside) -> None:
         self._source = source
-        self._folder = folder
-        self._on_progress = on_progress
-        self._should_stop = should_stop
+        self._inside = inside
+        self._layout = inside.layout
+        self._folder = inside.folder
+        self._on_progress = inside.on_progress
+        self._should_stop = inside.should_stop
 
     def run(self, look_inside: bool) -> DatasetReport:
         """List, fetch, extract, look inside."""
         listing = self._listing()
-        if missing := self._layout.missing(listing.keys(), self._intents):
+        if missing := self._layout.missing(listing.keys(), self._inside.intents):
             return DatasetReport(findings=tuple(missing))
         infos = [listing[key] for key in self._layout.files(listing)]
         self._download(infos)
-        findings = self._extract(infos)
-        counts = {"files": len(infos), "bytes": sum(info.size for info in infos)}
-        if not look_inside:
-            return DatasetReport(counts={**counts}, findings=findings.all())
-        report = check(self._layout, self._folder, self._intents, self._on_progress, self._should_stop)
-        return DatasetReport(counts={**counts, **report.counts}, findings=(*findings.all(), *report.findings))
+        self._extract(infos)
+        counts: Counts = {"files": len(infos), "bytes": sum(info.size for info in infos)}
+        if look_inside:
+            counts |= import_module(self._layout.check).check(self._inside)
+        return DatasetReport(counts=counts, findings=self._inside.findings.all())
 
     def _listing(self) -> dict[str, FileInfo]:
         listing = {}
@@ -189,8 +190,7 @@ class _Pull:
                 "are free; free some room and pull again."
             )
 
-    def _extract(self, infos: list[FileInfo]) -> Findings:
-        findings = Findings()
+    def _extract(self, infos: list[FileInfo]) -> None:
         archives = [info for info in infos if archive_stem(info.key)]
 
         def on_bytes(_count: int) -> None:
@@ -205,8 +205,7 @@ class _Pull:
             try:
                 extract(self._folder.files / info.key, target, on_bytes=on_bytes)
             except ArchiveError as error:
-                findings.error("archive", info.key, error.fault, error.remedy)
-        return findings
+                self._inside.findings.error("archive", info.key, error.fault, error.remedy)
 
     def _extracted(self, info: FileInfo) -> Path:
         return self._folder.extracted / (archive_stem(info.key) or info.key)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from tunesmith.data.errors import DatasetError
-from tunesmith.data.layouts import Layout, layout_for, layouts
+from tunesmith.data.layout import Layout
+from tunesmith.data.layouts import layout_for, layouts
 from tunesmith.data.types import INTENTS, DatasetFormat, DatasetType, Intent
 from tunesmith.networks import networks
 from tunesmith.server.datasets.schemas import DatasetFormats, DatasetReq

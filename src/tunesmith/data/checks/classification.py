@@ -3,49 +3,37 @@
 from collections import Counter
 from collections.abc import Collection
 from difflib import get_close_matches
-from pathlib import Path
 
 from tunesmith.data.classes import canonical, check_classes
-from tunesmith.data.decoding import flaws, sample
-from tunesmith.data.findings import DatasetReport, Findings
+from tunesmith.data.findings import Counts, Findings
 from tunesmith.data.image_tree import ImageTree, image_tree
-from tunesmith.data.layouts import Layout
-from tunesmith.data.progress import OnProgress, PullProgress, ShouldStop, raise_if
-from tunesmith.data.pulled import PulledFolder
-from tunesmith.data.types import Intent
+from tunesmith.data.inside import Inside
 
 _INTO_CLASS = "Move it into the folder of its class."
 
 
-def check(
-    layout: Layout,
-    folder: PulledFolder,
-    intents: Collection[str],
-    on_progress: OnProgress,
-    should_stop: ShouldStop,
-) -> DatasetReport:
-    """The report on a pulled dataset whose archives are extracted.
+def check(inside: Inside) -> Counts:
+    """Look into a pulled dataset: counts by archive, and findings.
 
     Raises:
         PullStoppedError: asked to stop.
     """
-    findings = Findings()
-    classes = check_classes(folder.files / layout.classes, findings) if layout.classes else ()
-    trees = {path.name: image_tree(path, classes) for path in sorted(folder.extracted.glob("images_*"))}
+    findings, listed = inside.findings, inside.layout.classes
+    classes = check_classes(inside.file(listed), findings) if listed else ()
+    trees = {
+        path.name: image_tree(path, classes) for path in sorted(inside.folder.extracted.glob("images_*"))
+    }
     for archive, tree in trees.items():
-        raise_if(should_stop)
+        inside.keep_going()
         _check_content(archive, tree, findings)
         if classes:
-            _check_labels(archive, tree, classes, _may_lack_labels(archive, intents), findings)
-    decoded = _check_images(folder, trees, findings, on_progress, should_stop)
-    return DatasetReport(
-        counts={
-            "images": {archive: len(tree.images()) for archive, tree in trees.items()},
-            "classes": {archive: _per_class(tree, classes) for archive, tree in trees.items()},
-            "decoded": decoded,
-        },
-        findings=findings.all(),
-    )
+            optional = archive == "images_test" or inside.only_for_testing
+            _check_labels(archive, tree, classes, optional, findings)
+    return {
+        "images": {archive: len(tree.images()) for archive, tree in trees.items()},
+        "classes": {archive: _per_class(tree, classes) for archive, tree in trees.items()},
+        "decoded": inside.decode([path for tree in trees.values() for path in tree.images()]),
+    }
 
 
 def _per_class(tree: ImageTree, classes: Collection[str]) -> dict[str, int]:
@@ -53,10 +41,6 @@ def _per_class(tree: ImageTree, classes: Collection[str]) -> dict[str, int]:
     for folder, images in tree.by_folder.items():
         counts[canonical(folder)] += len(images)
     return {name: counts[name] for name in classes if counts[name]}
-
-
-def _may_lack_labels(archive: str, intents: Collection[str]) -> bool:
-    return archive == "images_test" or set(intents) == {Intent.TESTING}
 
 
 def _check_content(archive: str, tree: ImageTree, findings: Findings) -> None:
@@ -107,31 +91,3 @@ def _nearest(folder: str, classes: Collection[str]) -> str:
     if near:
         return f"Rename the folder to {near[0]!r}, or add the class to classes.txt."
     return "Add the class to classes.txt, or remove the folder."
-
-
-def _check_images(
-    folder: PulledFolder,
-    trees: dict[str, ImageTree],
-    findings: Findings,
-    on_progress: OnProgress,
-    should_stop: ShouldStop,
-) -> int:
-    """Decode the images, or a sample of a large set; how many."""
-    images = [path for tree in trees.values() for path in tree.images()]
-    chosen = sample(images)
-
-    def on_image(done: int) -> None:
-        raise_if(should_stop)
-        on_progress(PullProgress("checking", done, len(chosen)))
-
-    def report(path: Path, reason: str) -> None:
-        tree = trees[path.relative_to(folder.extracted).parts[0]]
-        findings.error("unreadable", tree.member(path), reason, "Replace or remove the image.")
-
-    on_image(0)
-    for path, reason in flaws(chosen, on_image):
-        report(path, reason)
-    for path in set(images).difference(chosen):  # the cheap part of the check is for all
-        if not path.stat().st_size:
-            report(path, "is empty")
-    return len(chosen)

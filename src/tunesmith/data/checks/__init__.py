@@ -1,0 +1,1 @@
+"""Looks into pulled datasets, a module a family. Workers import these."""
