@@ -1,6 +1,7 @@
 """What tests of several parts share."""
 
 import logging
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -12,6 +13,11 @@ from tests.live_server import Server
 from tests.s3_services import S3Server
 
 from tunesmith.data.digits import write_digits
+
+
+def pytest_sessionstart() -> None:
+    """A shell starts what it puts in the background deaf to Ctrl-C, and so its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
