@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from tunesmith.data.images import flaw
 
@@ -12,13 +13,14 @@ ALL_UP_TO = 5000
 """Larger sets are judged by a sample of this many images: decoding a million takes hours."""
 
 _BATCH = 64
+_Item = TypeVar("_Item", Path, int)
 
 
-def sample(images: Sequence[Path], limit: int = ALL_UP_TO) -> list[Path]:
-    """All images, or a sample of a large set: the same one each time."""
-    if len(images) <= limit:
-        return list(images)
-    return sorted(random.Random(0).sample(images, limit))  # noqa: S311 - repeatable, not secret
+def sample(items: Sequence[_Item], limit: int = ALL_UP_TO) -> list[_Item]:
+    """All items, e.g. images, or a sample of a large set: the same one each time."""
+    if len(items) <= limit:
+        return list(items)
+    return sorted(random.Random(0).sample(items, limit))  # noqa: S311 - repeatable, not secret
 
 
 def flaws(images: Sequence[Path], on_image: Callable[[int], None]) -> Iterator[tuple[Path, str]]:

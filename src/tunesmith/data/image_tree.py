@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tunesmith.data.classes import canonical
-from tunesmith.data.images import SUFFIXES
+from tunesmith.data.suffixes import IMAGE_SUFFIXES
 
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
@@ -86,7 +86,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 def is_image(path: Path) -> bool:
     """Whether the file's name says that it is an image."""
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _is_junk(name: str) -> bool:

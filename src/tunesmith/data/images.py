@@ -21,7 +21,6 @@ from PIL import (
 
 from tunesmith.data.errors import DatasetError
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 # Pillow knows many more, among them some that start other programs. These plugins are named, because
 # it loads some of them late.
 _FORMATS = (

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tunesmith.data.decoding import flaws, sample
+from tunesmith.data.errors import FileFlawError
 from tunesmith.data.findings import Findings
 from tunesmith.data.layout import Layout, archive_stem
 from tunesmith.data.progress import (
@@ -58,6 +59,10 @@ class Inside:
         stem = max((stem for stem in self._archives if inner.startswith(f"{stem}/")), key=len, default="")
         return self._archives.get(stem, stem) + inner.removeprefix(stem)
 
+    def flawed(self, kind: str, path: Path, flaw: FileFlawError) -> None:
+        """Report what a reader refused."""
+        self.findings.error(kind, self.member(path), flaw.fault, flaw.remedy)
+
     def keep_going(self) -> None:
         """Call this at least once a second of work.
 
@@ -66,8 +71,10 @@ class Inside:
         """
         raise_if(self.should_stop)
 
-    def decode(self, images: Collection[Path]) -> int:
+    def decode(self, images: Collection[Path], *, tolerant: bool = False) -> int:
         """Decode images, or a sample of a large set, and report those that cannot be; how many were.
+
+        If `tolerant`, they are warnings: for uses that expect broken images.
 
         Raises:
             PullStoppedError: asked to stop.
@@ -80,10 +87,10 @@ class Inside:
 
         on_image(0)
         for path, reason in flaws(chosen, on_image):
-            self._unreadable(path, reason)
+            self._unreadable(path, reason, tolerant)
         for path in set(images).difference(chosen):  # the cheap part of the check is for all
             if not path.stat().st_size:
-                self._unreadable(path, "is empty")
+                self._unreadable(path, "is empty", tolerant)
         return len(chosen)
 
     @cached_property
@@ -92,5 +99,6 @@ class Inside:
         keys = (path.relative_to(self.folder.files).as_posix() for path in self.folder.files.rglob("*"))
         return {stem: key for key in keys if (stem := archive_stem(key))}
 
-    def _unreadable(self, path: Path, reason: str) -> None:
-        self.findings.error("unreadable", self.member(path), reason, "Replace or remove the image.")
+    def _unreadable(self, path: Path, reason: str, tolerant: bool) -> None:
+        note = self.findings.warning if tolerant else self.findings.error
+        note("unreadable", self.member(path), reason, "Replace or remove the image.")

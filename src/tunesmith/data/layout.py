@@ -18,10 +18,14 @@ class Need:
 
     The names are relative to the dataset's folder. They may be patterns: `*` stands for any text, slashes
     included.
+
+    Attributes:
+        called: what people call these files, where the patterns say too much.
     """
 
     any_of: tuple[str, ...]
     intent: Intent | None = None
+    called: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Layout:
         for need in self.needs:
             applies = need.intent is None or not wanted or need.intent in wanted
             if applies and not _matching(need.any_of, keys):
-                found.error("missing", " or ".join(need.any_of), "is missing", _remedy(need, keys))
+                named = need.called or " or ".join(need.any_of)
+                found.error("missing", named, "is missing", _remedy(need, keys))
         return list(found.all())
 
     def files(self, keys: Collection[str]) -> tuple[str, ...]:
@@ -86,6 +91,8 @@ def _matching(names: Iterable[str], keys: Collection[str]) -> set[str]:
 
 def _remedy(need: Need, keys: Collection[str]) -> str:
     for name in need.any_of:
+        if "*" in name:
+            continue
         for key in sorted(keys):
             if key.endswith(f"/{name}"):
                 return f"It is in {key.removesuffix(name)}: add that folder to cloud_file_path."
