@@ -65,7 +65,8 @@ def server() -> Iterator[Server]:
         command = [sys.executable, "-m", "tunesmith", "serve", "--data-dir", folder, "--port", str(port)]
         begun = time.perf_counter()
         with (Path(folder) / "server.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ.copy())
+            environment = os.environ | {"TUNESMITH_RATE_LIMIT": "off"}
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             yield Server(url, Path(folder), process, _seconds_to_healthy(url, begun))
         finally:

@@ -67,6 +67,7 @@ class Installation:
             "HOME": str(folder),
             "TUNESMITH_DATA_DIR": str(self.data_dir),
             "TUNESMITH_WORKSPACE_ROOTS": str(self.root),
+            "TUNESMITH_RATE_LIMIT": "off",
             **environment,
         }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from anyio.to_thread import current_default_thread_limiter
 from cryptography.fernet import Fernet
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from tunesmith.server.auth import endpoints as auth
 from tunesmith.server.auth.tokens import TokenSigner, signing_key
@@ -17,7 +17,10 @@ from tunesmith.server.experiments import endpoints as experiments
 from tunesmith.server.health import endpoints as health
 from tunesmith.server.jobs import endpoints as jobs
 from tunesmith.server.kit.errors import install_error_handlers
+from tunesmith.server.kit.limits import Limiter
 from tunesmith.server.kit.middleware import Door, Journal, JsonBodies, OneNamespace
+from tunesmith.server.kit.rates import RateLimits, counted
+from tunesmith.server.kit.routes import RouteNames
 from tunesmith.server.kit.secrets import Vault, key_file
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.kit.wire import ErrorRsp
@@ -39,6 +42,8 @@ _REFUSALS = {
     401: "Nobody is logged in",
     403: "Not yours",
     404: "Not there",
+    413: "The body is too large",
+    429: "Too many requests",
     503: "Not now",
     507: "Too little disk space is left",
 }
@@ -53,15 +58,19 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,
         lifespan=_lifespan,
         max_body_size=MAX_BODY_BYTES,
+        dependencies=[Depends(counted)],
     )
     app.state.settings = settings
+    app.state.limiter = Limiter(settings.rate) if settings.rate else None
+    app.state.route_names = RouteNames(app)
     app.state.hint = Hint()
     app.include_router(_api(), prefix=API)
     for prefix in ("", API):
         app.include_router(console.router, prefix=prefix, include_in_schema=False)
-    app.add_middleware(JsonBodies)  # the last one added sees a request first
-    app.add_middleware(OneNamespace)
+    app.add_middleware(RateLimits)  # the last one added sees a request first
     app.add_middleware(Door, seats=REQUESTS_AT_ONCE)
+    app.add_middleware(JsonBodies)  # it and the next hand on a copy of the scope: whoever wants to see
+    app.add_middleware(OneNamespace)  # what the router leaves there must come after them
     app.add_middleware(Journal)
     install_error_handlers(app)
     return app

@@ -89,6 +89,12 @@ class ConflictError(ServiceError):
     status = 409
 
 
+class RateLimitedError(ServiceError):
+    """The caller asks more often than it may."""
+
+    status = 429
+
+
 class UnavailableError(ServiceError):
     """The server cannot do this now."""
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tunesmith.server.kit.limits import Rate
+
 _FERNET_KEY_BYTES = 32
 
 
@@ -55,6 +57,16 @@ class Settings(BaseSettings):
         15, gt=1, description="Seconds after which a job whose server is silent may be taken over."
     )
     min_free_mb: int = Field(100, ge=0, description="Free disk space in MiB below which writes are refused.")
+    rate_limit: str = Field(
+        "10000/hour",
+        description="Requests that one key, or one address without a login, may make to one route: "
+        "a number and second, minute, hour or day; `off` for no limit.",
+    )
+    metrics_token: str | None = Field(
+        None,
+        min_length=16,
+        description="Token that opens /metrics, beside any login; unset, a login is needed.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe messages to log."
     )
@@ -84,6 +96,17 @@ class Settings(BaseSettings):
             "must be a Fernet key: 32 random bytes in URL-safe base64. Make one with: "
             "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
         )
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate(cls, text: str) -> str:
+        Rate.parse(text)
+        return text
+
+    @cached_property
+    def rate(self) -> Rate | None:
+        """The rate that callers are held to, if any."""
+        return Rate.parse(self.rate_limit)
 
     @cached_property
     def roots(self) -> tuple[Path, ...]:
