@@ -4,8 +4,20 @@ from tunesmith.server.auth.tables import ApiKey
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.tables import Job, JobHistory
+from tunesmith.server.kit.census import ListCount
 from tunesmith.server.kit.database import Base
 from tunesmith.server.orgs.tables import Org, User
 from tunesmith.server.workspaces.tables import Workspace
 
-__all__ = ["ApiKey", "Base", "Dataset", "Experiment", "Job", "JobHistory", "Org", "User", "Workspace"]
+__all__ = [
+    "ApiKey",
+    "Base",
+    "Dataset",
+    "Experiment",
+    "Job",
+    "JobHistory",
+    "ListCount",
+    "Org",
+    "User",
+    "Workspace",
+]

@@ -15,7 +15,7 @@ from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.platform import Machine, this_machine
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
-from tunesmith.server.tables import Base
+from tunesmith.server.migrations import migrate
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def database_url() -> str | None:
 def house(tmp_path: Path, database_url: str | None) -> Iterator[House]:
     settings = Settings(data_dir=tmp_path, min_free_mb=0, database_url=database_url)
     database = Database(settings.resolved_database_url)
-    Base.metadata.create_all(database.engine)
+    migrate(database.engine)
     app = create_app(settings)
     signer = TokenSigner(b"k" * 32, timedelta(hours=1))
     hint, vault = CountingHint(), Vault(Fernet.generate_key())

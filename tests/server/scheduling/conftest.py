@@ -16,9 +16,10 @@ from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.states import TERMINAL
 from tunesmith.server.jobs.tables import Job, JobHistory
-from tunesmith.server.kit.database import Base, Database
+from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
+from tunesmith.server.migrations import migrate
 from tunesmith.server.orgs.tables import Org, User
 from tunesmith.server.scheduling.executors.local import LocalExecutor
 from tunesmith.server.scheduling.hint import Hint
@@ -45,7 +46,7 @@ class House:
     workspace: Location = field(init=False)
 
     def furnish(self) -> None:
-        Base.metadata.create_all(self.database.engine)
+        migrate(self.database.engine)
         with self.database.write() as session:
             org = Org(name="acme")
             session.add(org)

@@ -5,13 +5,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ScalarSelect, Select, or_, select
 from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.kit.access import readable
 from tunesmith.server.kit.caller import Caller
+from tunesmith.server.kit.census import count_of
 from tunesmith.server.kit.filters import Exact, is_flag, matches, mentions
 from tunesmith.server.kit.json_lists import JsonListHas
 from tunesmith.server.kit.wire import QueryText
@@ -43,6 +44,11 @@ def listed(caller: Caller, wanted: DatasetFilter) -> Select[Dataset]:
         matches(Dataset.status, wanted.status),
         is_flag(Dataset.shared, wanted.shared),
     )
+
+
+def count(caller: Caller, wanted: DatasetFilter) -> ScalarSelect[int] | None:
+    """How many that is, where nobody need look at them to know."""
+    return count_of(Dataset, caller) if wanted == DatasetFilter() else None
 
 
 def experiment_using(session: Session, dataset: Dataset) -> UUID | None:

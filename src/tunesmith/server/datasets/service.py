@@ -75,7 +75,9 @@ def list_datasets(
     session: Session, caller: Caller, wanted: repository.DatasetFilter, page: Page
 ) -> DatasetListRsp:
     """The datasets that the caller may see."""
-    found = fetch_page(session, repository.listed(caller, wanted), Dataset, page)
+    found = fetch_page(
+        session, repository.listed(caller, wanted), Dataset, page, repository.count(caller, wanted)
+    )
     jobs = subsets(session, Kind.DATASET, [dataset.id for dataset in found.rows])
     datasets = [reply_to(dataset, jobs) for dataset in found.rows]
     if found.info is None:

@@ -5,12 +5,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from sqlalchemy import ColumnElement, Select, case, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, case, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.kit import access
 from tunesmith.server.kit.caller import Caller
+from tunesmith.server.kit.census import count_of
 from tunesmith.server.kit.errors import NotFoundError
 from tunesmith.server.kit.filters import Exact, holds, is_flag, matches, mentions
 from tunesmith.server.kit.wire import QueryText
@@ -52,6 +53,11 @@ def listed(caller: Caller, wanted: ExperimentFilter) -> Select[Experiment]:
         is_flag(Experiment.read_only, wanted.read_only),
         is_flag(Experiment.shared, wanted.shared),
     )
+
+
+def count(caller: Caller, wanted: ExperimentFilter) -> ScalarSelect[int] | None:
+    """How many that is, where nobody need look at them to know."""
+    return count_of(Experiment, caller) if wanted == ExperimentFilter() else None
 
 
 def get_readable(session: Session, experiment_id: UUID, caller: Caller) -> Experiment:

@@ -77,7 +77,9 @@ def list_experiments(
     session: Session, caller: Caller, wanted: repository.ExperimentFilter, page: Page
 ) -> ExperimentListRsp:
     """The experiments that the caller may see."""
-    found = fetch_page(session, repository.listed(caller, wanted), Experiment, page)
+    found = fetch_page(
+        session, repository.listed(caller, wanted), Experiment, page, repository.count(caller, wanted)
+    )
     jobs = subsets(session, Kind.EXPERIMENT, [experiment.id for experiment in found.rows])
     experiments = [reply_to(experiment, jobs, with_status=True) for experiment in found.rows]
     if found.info is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tunesmith.server.kit.database import Record
@@ -52,23 +52,28 @@ class Paged(Generic[Row]):
     info: PaginationInfo | None
 
 
-def fetch_page(session: Session, query: Select[Row], table: type[Row], page: Page) -> Paged[Row]:
-    """Run the query for one page: sorted, cut and, when asked for, counted in one statement."""
-    query = query.order_by(*_order(table, page.sort)).offset(page.skip).limit(page.size)
+def fetch_page(
+    session: Session,
+    query: Select[Row],
+    table: type[Row],
+    page: Page,
+    total: ScalarSelect[int] | None = None,
+) -> Paged[Row]:
+    """Run the query for one page: sorted, cut and, when asked for, counted in one statement.
+
+    `total` counts the rows of the query if there is a quicker way than to look at them.
+    """
+    chosen = query.order_by(*_order(table, page.sort)).offset(page.skip).limit(page.size)
     if page.skip is None or page.size is None:
-        return Paged(list(session.scalars(query)), None)
-    counted = session.execute(query.add_columns(func.count().over())).all()
-    total = counted[0][1] if counted else _count(session, query)
-    pages = -(-total // page.size) if page.size else 0
+        return Paged(list(session.scalars(chosen)), None)
+    if total is None:
+        total = query.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
+    found = session.execute(chosen.add_columns(total)).all()
+    records = found[0][1] if found else session.execute(select(total)).scalar_one()
+    pages = -(-records // page.size) if page.size else 0
     index = page.skip // page.size if page.size else 0
-    info = PaginationInfo(total_records=total, total_pages=pages, page_size=page.size, page_index=index)
-    return Paged([row for row, _ in counted], info)
-
-
-def _count(session: Session, query: Select[Row]) -> int:
-    """Rows in the whole list, for a page that lies behind its end."""
-    whole = query.order_by(None).offset(None).limit(None)
-    return session.scalar(select(func.count()).select_from(whole.subquery())) or 0
+    info = PaginationInfo(total_records=records, total_pages=pages, page_size=page.size, page_index=index)
+    return Paged([row for row, _ in found], info)
 
 
 def _order(table: type[Record], sort: str | None) -> list[ColumnElement[Any]]:

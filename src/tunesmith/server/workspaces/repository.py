@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from sqlalchemy import Select, select, update
+from sqlalchemy import ScalarSelect, Select, select, update
 from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets import repository as datasets
@@ -13,6 +13,7 @@ from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.kit.access import readable
 from tunesmith.server.kit.caller import Caller
+from tunesmith.server.kit.census import count_of
 from tunesmith.server.kit.filters import Exact, is_flag, matches, mentions
 from tunesmith.server.kit.wire import CloudType, QueryText
 from tunesmith.server.workspaces.tables import Workspace
@@ -40,6 +41,11 @@ def listed(caller: Caller, wanted: WorkspaceFilter) -> Select[Workspace]:
         matches(Workspace.cloud_type, wanted.cloud_type),
         is_flag(Workspace.shared, wanted.shared),
     )
+
+
+def count(caller: Caller, wanted: WorkspaceFilter) -> ScalarSelect[int] | None:
+    """How many that is, where nobody need look at them to know."""
+    return count_of(Workspace, caller) if wanted == WorkspaceFilter() else None
 
 
 def hosted_for_others(session: Session, org_id: UUID) -> list[Workspace]:

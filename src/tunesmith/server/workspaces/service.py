@@ -63,7 +63,9 @@ def list_workspaces(
     session: Session, caller: Caller, wanted: repository.WorkspaceFilter, page: Page
 ) -> list[WorkspaceRsp]:
     """The workspaces that the caller may see."""
-    found = fetch_page(session, repository.listed(caller, wanted), Workspace, page)
+    found = fetch_page(
+        session, repository.listed(caller, wanted), Workspace, page, repository.count(caller, wanted)
+    )
     return [WorkspaceRsp.model_validate(workspace) for workspace in found.rows]
 
 
