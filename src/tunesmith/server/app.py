@@ -8,6 +8,7 @@ from typing import Any
 from anyio.to_thread import current_default_thread_limiter
 from cryptography.fernet import Fernet
 from fastapi import APIRouter, Depends, FastAPI
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from tunesmith.server.auth import endpoints as auth
 from tunesmith.server.auth.tokens import TokenSigner, signing_key
@@ -24,6 +25,8 @@ from tunesmith.server.kit.routes import RouteNames
 from tunesmith.server.kit.secrets import Vault, key_file
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.kit.wire import ErrorRsp
+from tunesmith.server.metrics import endpoints as metrics
+from tunesmith.server.metrics.requests import Measured, RequestMetrics
 from tunesmith.server.opening import open_database
 from tunesmith.server.orgs import endpoints as orgs
 from tunesmith.server.scheduling.hint import Hint
@@ -63,12 +66,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.limiter = Limiter(settings.rate) if settings.rate else None
     app.state.route_names = RouteNames(app)
+    app.state.metrics = CollectorRegistry()
+    ProcessCollector(registry=app.state.metrics)
     app.state.hint = Hint()
     app.include_router(_api(), prefix=API)
+    app.include_router(metrics.router, include_in_schema=False)  # where Prometheus looks by itself
     for prefix in ("", API):
         app.include_router(console.router, prefix=prefix, include_in_schema=False)
     app.add_middleware(RateLimits)  # the last one added sees a request first
     app.add_middleware(Door, seats=REQUESTS_AT_ONCE)
+    app.add_middleware(Measured, metrics=RequestMetrics(app.state.metrics), names=app.state.route_names)
     app.add_middleware(JsonBodies)  # it and the next hand on a copy of the scope: whoever wants to see
     app.add_middleware(OneNamespace)  # what the router leaves there must come after them
     app.add_middleware(Journal)
@@ -80,6 +87,7 @@ def _api() -> APIRouter:
     api = APIRouter()
     api.include_router(health.router, responses=_refusals(503))
     api.include_router(auth.router, responses=_refusals(400, 401))
+    api.include_router(metrics.router, responses=_refusals(400, 401, 507))
     api.include_router(orgs.router, responses=_refusals(400, 401, 403, 404))
     for router in _OF_ORGS:
         api.include_router(router, prefix="/orgs/{org_name}", responses=_refusals(*_REFUSALS))

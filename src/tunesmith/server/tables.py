@@ -6,6 +6,7 @@ from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.tables import Job, JobHistory
 from tunesmith.server.kit.census import ListCount
 from tunesmith.server.kit.database import Base
+from tunesmith.server.metrics.tables import ReportedAction
 from tunesmith.server.orgs.tables import Org, User
 from tunesmith.server.workspaces.tables import Workspace
 
@@ -18,6 +19,7 @@ __all__ = [
     "JobHistory",
     "ListCount",
     "Org",
+    "ReportedAction",
     "User",
     "Workspace",
 ]

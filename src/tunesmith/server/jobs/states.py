@@ -1,14 +1,16 @@
 """The states of a job and the one door through which they change."""
 
 from enum import StrEnum
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tunesmith.server.jobs.tables import Job, JobHistory
-from tunesmith.server.kit.database import now
+from tunesmith.server.kit.database import after_commit, now
 from tunesmith.server.kit.errors import BadRequestError
+from tunesmith.server.metrics.jobs import note_end, note_start
 
 
 class Status(StrEnum):
@@ -45,6 +47,14 @@ LEGAL: dict[Status, frozenset[Status]] = {
 """Where a job may go from each state. A worker that ends after a cancel was asked for is Canceled."""
 
 
+def status_of(text: str) -> Status:
+    """The state that a row tells; one that no version of this server writes shows as an error."""
+    try:
+        return Status(text)
+    except ValueError:
+        return Status.ERROR
+
+
 class IllegalTransitionError(BadRequestError):
     """The job cannot go there from where it is."""
 
@@ -72,14 +82,19 @@ def transition(session: Session, job_id: UUID, to: Status, reason: str) -> Statu
         values |= {"lease_owner": None, "lease_token": None, "lease_expires_on": None}
     if to in TERMINAL:
         values["ended_on"] = moment
-    moved = session.scalar(
+    moved = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.status == found)
         .values(values)
-        .returning(Job.id)
+        .returning(Job.action, Job.network, Job.created_on, Job.started_on)
         .execution_options(synchronize_session="fetch")
-    )
+    ).one_or_none()
     if moved is None:
         raise IllegalTransitionError(job_id, found, to)
     session.add(JobHistory(job_id=job_id, at=moment, from_status=found, to_status=to.value, reason=reason))
+    action, network, posted, started = moved
+    if to is Status.RUNNING and found == Status.PENDING:
+        after_commit(session, partial(note_start, action, network, posted, moment))
+    elif to in TERMINAL and started is not None:
+        after_commit(session, partial(note_end, action, network, to.value, started, moment))
     return Status(found)

@@ -19,7 +19,10 @@ class Job(Record):
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_status_created_on", "status", "created_on"),)
+    __table_args__ = (
+        Index("ix_jobs_status_created_on", "status", "created_on"),
+        Index("ix_jobs_kinds", "internal", "status", "action", "network"),
+    )
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), index=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

@@ -23,6 +23,9 @@ from tunesmith.server.scheduling.hint import Hint
 
 _BEARER = HTTPBearer(scheme_name="bearer-token", bearerFormat="JWT", auto_error=False)
 
+BearerDep = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+"""What the request carries as Authorization: Bearer, if anything."""
+
 OrgName = Annotated[str, Path(max_length=255, pattern="^[a-zA-Z0-9_-]+$")]
 
 
@@ -88,7 +91,7 @@ def _caller(
     org_name: OrgName,
     database: DatabaseDep,
     signer: SignerDep,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    bearer: BearerDep,
 ) -> Caller:
     if bearer is None:
         raise UnauthorizedError("Log in first, then send the header Authorization: Bearer <token>")

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,10 +19,10 @@ from tunesmith.server.kit.secrets import Vault, key_file
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling import claims
 from tunesmith.server.scheduling.claims import Claim
-from tunesmith.server.scheduling.executors.base import Executor
+from tunesmith.server.scheduling.executors.base import Executor, Slot
 from tunesmith.server.scheduling.executors.local import LocalExecutor
 from tunesmith.server.scheduling.hint import Hint
-from tunesmith.server.scheduling.slots import SlotPool
+from tunesmith.server.scheduling.slots import SlotPool, SlotUse
 from tunesmith.server.scheduling.watch import Watch
 
 _log = structlog.get_logger()
@@ -55,6 +56,11 @@ class Scheduler:
     def alive(self) -> bool:
         """Whether the deciding thread runs."""
         return self._thread.is_alive()
+
+    def slots(self) -> Mapping[Slot, SlotUse]:
+        """How far each kind of slot is in use."""
+        with self._guard:
+            return self._pool.uses()
 
     def start(self) -> None:
         """Begin; returns at once."""

@@ -1,6 +1,17 @@
 """What this machine can run at once."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from tunesmith.server.scheduling.executors.base import Slot
+
+
+@dataclass(frozen=True)
+class SlotUse:
+    """How many slots of a kind there are: in use, and free. GPUs are counted one by one."""
+
+    used: int
+    free: int
 
 
 class SlotPool:
@@ -32,6 +43,12 @@ class SlotPool:
             self._free_gpus = sorted([*self._free_gpus, *gpus])
         else:
             self._used[slot] -= 1
+
+    def uses(self) -> Mapping[Slot, SlotUse]:
+        """How far each kind of slot is in use."""
+        counted = {slot: SlotUse(used, self._size[slot] - used) for slot, used in self._used.items()}
+        free = len(self._free_gpus)
+        return counted | {Slot.GPU: SlotUse(self._all_gpus - free, free)}
 
     def shortage(self, slot: Slot, gpus: int) -> str:
         """What a job waits for that finds no slot."""

@@ -1,0 +1,58 @@
+"""What is true at the moment of a scrape: the database's counts, the slots, the build."""
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.orm import Session
+
+from tunesmith.server.health.build import this_build
+from tunesmith.server.metrics import repository
+from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.server.scheduling.slots import SlotUse
+
+
+class Snapshot(Collector):
+    """Everything that is looked up instead of counted along the way."""
+
+    def __init__(self, session: Session, slots: Mapping[Slot, SlotUse]) -> None:
+        self._session = session
+        self._slots = slots
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, each looked up when it is asked for."""
+        yield self._jobs()
+        yield self._queue()
+        yield self._datasets()
+        yield self._slot_uses()
+        yield InfoMetricFamily("tunesmith_build", "Which tunesmith this is.", value=this_build().model_dump())
+
+    def _jobs(self) -> Metric:
+        family = GaugeMetricFamily(
+            "tunesmith_jobs", "Jobs that the server knows.", labels=("status", "action", "network")
+        )
+        for one in repository.count_jobs(self._session):
+            family.add_metric((one.status, one.action, one.network or ""), one.jobs)
+        return family
+
+    def _queue(self) -> Metric:
+        family = GaugeMetricFamily("tunesmith_queue_length", "Jobs that wait to start.", labels=("slot",))
+        waiting = repository.queue_lengths(self._session)
+        for slot in Slot:
+            family.add_metric((slot.value,), waiting.get(slot.value, 0))
+        return family
+
+    def _datasets(self) -> Metric:
+        family = GaugeMetricFamily(
+            "tunesmith_datasets", "Datasets that the server knows.", labels=("status",)
+        )
+        for status, datasets in repository.count_datasets(self._session).items():
+            family.add_metric((status,), datasets)
+        return family
+
+    def _slot_uses(self) -> Metric:
+        family = GaugeMetricFamily("tunesmith_slots", "What jobs run on here.", labels=("slot", "state"))
+        for slot, use in self._slots.items():
+            family.add_metric((slot.value, "used"), use.used)
+            family.add_metric((slot.value, "free"), use.free)
+        return family
