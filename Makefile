@@ -37,7 +37,7 @@ lint: $(READY) ## check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## measure: make bench startup, dispatch or loop
+bench: $(READY) ## measure: make bench startup, dispatch, loop or api
 	@$(BIN)/python -m bench $(NAME)
 
 clean: ## remove what the other targets made

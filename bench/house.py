@@ -44,31 +44,41 @@ class Server:
 
     url: str
     data_dir: Path
+    environment: dict[str, str]
     process: subprocess.Popen[bytes]
     seconds_to_healthy: float
 
-    def client(self) -> Client:
-        """A client that is logged in."""
+    def new_key(self) -> str:
+        """An API key."""
         command = [sys.executable, "-m", "tunesmith", "keys", "create", "--org", ORG, "--user", "bench"]
         made = subprocess.run(
-            [*command, "--data-dir", str(self.data_dir)], check=True, capture_output=True, text=True
+            [*command, "--data-dir", str(self.data_dir)],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=self.environment,
         )
-        return Client(self.url, org=ORG, api_key=made.stdout.split()[-1])
+        return made.stdout.split()[-1]
+
+    def client(self) -> Client:
+        """A client that logs in by itself."""
+        return Client(self.url, org=ORG, api_key=self.new_key())
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """A server on a free port with an empty data folder, ended with the block."""
+def server(**variables: str) -> Iterator[Server]:
+    """A server on a free port with an empty data folder and these variables, ended with the block."""
     with tempfile.TemporaryDirectory() as folder:
         port = _free_port()
         url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "tunesmith", "serve", "--data-dir", folder, "--port", str(port)]
+        environment = os.environ | variables
         begun = time.perf_counter()
         with (Path(folder) / "server.log").open("wb") as log:
             environment = os.environ | {"TUNESMITH_RATE_LIMIT": "off"}
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
-            yield Server(url, Path(folder), process, _seconds_to_healthy(url, begun))
+            yield Server(url, Path(folder), environment, process, _seconds_to_healthy(url, begun))
         finally:
             process.terminate()
             process.wait()
