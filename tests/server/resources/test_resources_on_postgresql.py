@@ -1,7 +1,7 @@
 """What depends on the database, once more on a real PostgreSQL server."""
 
 import pytest
-from tests.server.resources import test_datasets, test_experiments, test_jobs
+from tests.server.resources import test_datasets, test_experiments, test_jobs, test_metrics
 
 test_dataset_lists = test_datasets.test_lists_are_filtered_sorted_and_paged
 test_dataset_race = test_datasets.test_two_patches_at_once_are_both_kept
@@ -19,6 +19,9 @@ test_job_deletion = test_jobs.test_deleting_a_job
 test_job_race = test_jobs.test_jobs_posted_at_once_are_all_accepted
 test_cancel_race = test_jobs.test_cancelling_twice_at_once
 test_deletion_race = test_jobs.test_deleting_an_experiment_while_jobs_are_posted
+desk = test_metrics.desk
+test_metrics_of_jobs = test_metrics.test_jobs_datasets_and_slots_are_counted_as_they_are
+test_metrics_race = test_metrics.test_reports_at_one_moment_are_all_counted
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets.tables import Dataset
@@ -32,10 +32,13 @@ def count_jobs(session: Session) -> Sequence[JobCount]:
 def queue_lengths(session: Session) -> dict[str, int]:
     """Jobs that wait, pulls of datasets too, by the kind of slot that they will take."""
     query = select(Job.slot, func.count()).where(Job.status.in_(_WAITING)).group_by(Job.slot)
-    return dict(session.execute(query).tuples().all())
+    return _by_name(session, query)
 
 
 def count_datasets(session: Session) -> dict[str, int]:
     """Datasets by the status of their pull."""
-    query = select(Dataset.status, func.count()).group_by(Dataset.status)
-    return dict(session.execute(query).tuples().all())
+    return _by_name(session, select(Dataset.status, func.count()).group_by(Dataset.status))
+
+
+def _by_name(session: Session, query: Select[str, int]) -> dict[str, int]:
+    return {row[0]: row[1] for row in session.execute(query)}
