@@ -243,9 +243,11 @@ def test_who_may_see_and_change_a_dataset(ada: Person, bob: Person, eve: Person,
     assert eve.get("datasets") == {"datasets": []}
     bob.get(f"datasets/{shown}")
     bob.refused(404, "GET", f"datasets/{hidden}")
+    bob.refused(404, "PATCH", f"datasets/{hidden}", {"name": "mine"})
+    assert bob.delete(f"datasets/{hidden}") == {}
+    for method in ("PATCH", "DELETE"):
+        assert "not change it" in bob.refused(403, method, f"datasets/{shown}", {"name": "mine"})
     for path in (hidden, shown):
-        bob.refused(404, "PATCH", f"datasets/{path}", {"name": "mine"})
-        assert bob.delete(f"datasets/{path}") == {}
         eve.refused(404, "GET", f"datasets/{path}")
         ada.get(f"datasets/{path}")
     eve_at_acme = Person("eve", "acme", eve.user_id, eve.org_id, eve.token, eve.http)

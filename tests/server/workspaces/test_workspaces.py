@@ -319,8 +319,8 @@ def test_others_see_a_workspace_only_when_it_is_shared(
     server.api("PATCH", path, json={"shared": True})
     assert colleague.api("GET", path).status_code == 200
     assert identity in {one["id"] for one in colleague.api("GET", "/workspaces").json()}
-    assert colleague.api("PATCH", path, json={"name": "taken"}).status_code == 404
-    assert colleague.api("DELETE", path).json() == {}
+    assert colleague.api("PATCH", path, json={"name": "taken"}).status_code == 403
+    assert colleague.api("DELETE", path).status_code == 403
     assert server.api("GET", path).json()["name"] == "My Workspace"
     assert foreigner.api("GET", path).status_code == 404
     assert identity not in {one["id"] for one in foreigner.api("GET", "/workspaces").json()}

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from sqlalchemy import ColumnElement, ScalarSelect, Select, case, or_, select
+from sqlalchemy import ScalarSelect, Select, case, select
 from sqlalchemy.orm import Session, undefer
 
 from tunesmith.server.experiments.tables import Experiment
@@ -40,7 +40,7 @@ ExperimentFilterDep = Annotated[ExperimentFilter, Depends()]
 
 def listed(caller: Caller, wanted: ExperimentFilter) -> Select[Experiment]:
     """The experiments that the caller may see and asks for, with their status."""
-    visible = access.readable(Experiment, caller) if wanted.user_only else _readable(caller)
+    visible = (access.at_home if wanted.user_only else access.readable)(Experiment, caller)
     return _with_status().where(
         visible,
         mentions(Experiment, wanted.search),
@@ -66,7 +66,9 @@ def get_readable(session: Session, experiment_id: UUID, caller: Caller) -> Exper
     Raises:
         NotFoundError: there is none of that id that the caller may see.
     """
-    found = session.scalar(_with_status().where(Experiment.id == experiment_id, _readable(caller)))
+    found = session.scalar(
+        _with_status().where(Experiment.id == experiment_id, access.readable(Experiment, caller))
+    )
     if found is None:
         raise NotFoundError.of("Experiment", experiment_id)
     return found
@@ -74,8 +76,3 @@ def get_readable(session: Session, experiment_id: UUID, caller: Caller) -> Exper
 
 def _with_status() -> Select[Experiment]:
     return select(Experiment).options(undefer(Experiment.status))
-
-
-def _readable(caller: Caller) -> ColumnElement[bool]:
-    """What is public is read by everybody, in other organisations too."""
-    return or_(access.readable(Experiment, caller), Experiment.public)
