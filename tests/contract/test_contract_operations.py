@@ -11,28 +11,13 @@ from tunesmith.server.app import create_app
 from tunesmith.server.kit.settings import Settings
 
 ORG = "/api/v1/orgs/{org_name}"
-JOBS = f"{ORG}/experiments/{{experiment_id}}/jobs"
-DATASET_JOBS = f"{ORG}/datasets/{{dataset_id}}/jobs"
 
 NOT_YET = {
     ("post", f"{ORG}/super_endpoint"),
     ("get", f"{ORG}/workspaces/{{workspace_id}}:get_datasets"),
     ("delete", f"{ORG}/datasets"),
-    ("delete", DATASET_JOBS),
-    ("post", f"{DATASET_JOBS}/{{job_id}}:retry"),
-    ("post", f"{ORG}/datasets/{{dataset_id}}:cancel_all_jobs"),
-    ("post", f"{ORG}/datasets:cancel_all_jobs"),
     ("delete", f"{ORG}/experiments"),
     ("get", f"{ORG}/experiments/{{experiment_id}}/specs/{{action}}/schema:base"),
-    ("delete", JOBS),
-    ("post", f"{JOBS}/{{job_id}}:retry"),
-    ("post", f"{JOBS}/{{job_id}}:publish_model"),
-    ("delete", f"{JOBS}/{{job_id}}:remove_published_model"),
-    ("get", f"{JOBS}/{{job_id}}:automl_details"),
-    ("post", f"{JOBS}/{{job_id}}:pause"),
-    ("post", f"{JOBS}/{{job_id}}:resume"),
-    ("post", f"{ORG}/experiments/{{experiment_id}}:cancel_all_jobs"),
-    ("post", f"{ORG}/experiments:cancel_all_jobs"),
 }
 """Published operations that are not served yet."""
 

@@ -43,7 +43,7 @@ def test_a_posted_job_is_a_bare_id_that_waits(lab: Lab):
         "platform_id": None,
         "experiment_id": lab.id,
     }
-    for spelling in ("True", "true", "1"):
+    for spelling in ("True", "true", "1", "yes", "TRUE", "on"):
         assert lab.ada.get(f"{lab.path}/jobs/{job_id}", return_specs=spelling)["specs"] == specs
     assert "specs" not in lab.ada.get(f"{lab.path}/jobs/{job_id}", return_specs="False")
     (listed,) = lab.ada.get(f"{lab.path}/jobs")["jobs"]
@@ -242,13 +242,40 @@ def test_parents_that_fit_and_that_do_not(lab: Lab, ada: Person):
     assert "ended in an error" in ada.refused(400, "POST", f"{lab.path}/jobs", body)
 
 
-def test_a_parent_is_of_the_same_experiment(lab: Lab):
-    other = lab.ada.post("experiments", {"network_arch": "classification_pyt", "workspace": lab.space})["id"]
+def test_a_parent_may_be_of_another_experiment_that_the_caller_may_see(lab: Lab, bob: Person):
     body = {"action": "export", "parent_job_id": lab.trained()}
-    said = lab.ada.refused(404, "POST", f"experiments/{other}/jobs", body)
-    assert said == f"Parent job {body['parent_job_id']} not found in experiment {other}"
-    body["parent_job_id"] = str(lab.house.pull_of(lab.train).id)
+    other = lab.ada.post("experiments", {"network_arch": "classification_pyt", "workspace": lab.space})["id"]
+    child = lab.ada.post(f"experiments/{other}/jobs", body)
+    assert lab.ada.get(f"experiments/{other}/jobs/{child}")["parent_id"] == body["parent_job_id"]
+
+    mine = {"network_arch": "classification_pyt", "workspace": lab.house.workspace(bob)}
+    bobs = bob.post("experiments", mine)["id"]
+    said = bob.refused(404, "POST", f"experiments/{bobs}/jobs", body)
+    assert said == f"Parent job {body['parent_job_id']} not found"
+    lab.ada.patch(lab.path, {"shared": True})
+    bob.post(f"experiments/{bobs}/jobs", body)
+
+
+def test_a_parent_may_be_of_a_dataset_where_no_model_is_needed(lab: Lab):
+    lab.house.insert(dataset_id=lab.train, action="dataset_convert", status="Done", of=lab.ada)
+    converted = lab.ada.get(f"datasets/{lab.train}/jobs")["jobs"][0]["id"]
+    train = lab.post("train", {}, parent_job_id=converted)
+    assert stored(lab, train).parent_id == UUID(converted)
+    body = {"action": "export", "parent_job_id": converted}
+    said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", body)
+    assert f"export cannot follow dataset_convert. Name a job of train, e.g. {train} (train" in said
+
+
+def test_a_parent_is_no_pull_and_its_model_is_of_the_same_network(lab: Lab):
+    pull = str(lab.house.pull_of(lab.train).id)
+    body = {"action": "train", "specs": {}, "parent_job_id": pull}
     lab.ada.refused(404, "POST", f"{lab.path}/jobs", body)
+    other = lab.trained()
+    lab.house.change(other, network="rtdetr")
+    said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", {"action": "export", "parent_job_id": other})
+    assert (
+        f"the model of job {other} is a rtdetr, and this experiment's network is classification_pyt" in said
+    )
 
 
 def test_a_job_is_reached_through_its_own_experiment_alone(lab: Lab, bob: Person, eve: Person):

@@ -129,10 +129,12 @@ def test_a_log_can_be_read_while_it_is_written(lab: Lab):
     said = lab.ada.refused(404, "GET", path)
     assert said == "Logs for the job are not available yet."
     log_to(lab, job, "Épocha 1\n".encode())
-    reply = lab.ada.ask("GET", path, automl_experiment_index=0)
+    reply = lab.ada.ask("GET", path)
     assert reply.headers["content-type"] == "text/plain; charset=utf-8"
     assert reply.text == "Épocha 1\n"
     assert "automl_experiment_index" in lab.ada.refused(400, "GET", path, automl_experiment_index="x")
+    said = lab.ada.refused(404, "GET", path, automl_experiment_index=3)
+    assert f"Job {job} is no search and has no experiment 3" in said
 
 
 def test_a_log_that_is_no_text_does_no_harm(lab: Lab):

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from tunesmith.server.experiments import service
 from tunesmith.server.experiments.repository import ExperimentFilterDep
 from tunesmith.server.experiments.schemas import ExperimentListRsp, ExperimentReq, ExperimentRsp
+from tunesmith.server.jobs.dependencies import MachineDep
 from tunesmith.server.kit.dependencies import (
     CallerDep,
     HintDep,
@@ -43,10 +44,15 @@ def list_experiments(
 
 @router.post("/experiments", response_model_exclude_unset=True)
 def create_experiment(
-    caller: CallerDep, request: ExperimentReq, session: WriteSession, vault: VaultDep
+    caller: CallerDep,
+    request: ExperimentReq,
+    session: WriteSession,
+    vault: VaultDep,
+    machine: MachineDep,
+    hint: HintDep,
 ) -> ExperimentRsp:
-    """Begin an experiment with a network."""
-    return service.create_experiment(session, caller, request, vault)
+    """Begin an experiment with a network, and run jobs at once if experiment_actions names some."""
+    return service.create_experiment(session, caller, request, vault, machine, hint)
 
 
 @router.get(_ONE, response_model_exclude_unset=True)

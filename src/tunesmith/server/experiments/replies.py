@@ -8,6 +8,7 @@ from tunesmith.networks import networks
 from tunesmith.server.experiments.schemas import ExperimentRsp, ExperimentType
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.schemas import JobSubset
+from tunesmith.server.jobs.states import Status
 
 
 def reply_to(
@@ -29,10 +30,16 @@ def reply_to(
         "actions": network.actions if network else [],
         "type": ExperimentType.MEDICAL if medical else ExperimentType.VISION,
         "realtime_infer_support": False,
-        "experiment_actions": [],
+        "experiment_actions": experiment.echoed.get("experiment_actions", []),
     }
     if with_status:
         shown["status"] = experiment.status
     if experiment.id in jobs:
         shown["jobs"] = jobs[experiment.id]
+    if "all_jobs_cancel_status" in shown and _some_are(Status.CANCELING, jobs.get(experiment.id)):
+        shown["all_jobs_cancel_status"] = Status.CANCELING
     return ExperimentRsp.model_validate(shown)
+
+
+def _some_are(status: Status, jobs: Mapping[str, JobSubset] | None) -> bool:
+    return any(job.status is status for job in (jobs or {}).values())

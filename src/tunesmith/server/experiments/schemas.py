@@ -107,8 +107,16 @@ class ExperimentReq(Echoed):
     automl_settings: AutoML | None = None
     metric: Short | None = "kpi"
     tags: Annotated[list[Tag], Field(max_length=16)] = Field([])
-    experiment_actions: list[JobReq] = Field([], description="Not available: post the jobs one by one.")
-    retry_experiment_id: UUID | None = Field(None, description="Not available: post the jobs again.")
+    experiment_actions: Annotated[list[JobReq], Field(max_length=100)] = Field(
+        [],
+        description="Jobs to post at once, on creation alone. One that needs a model follows the nearest "
+        "before it that makes one, or its parent_job_id.",
+    )
+    retry_experiment_id: UUID | None = Field(
+        None,
+        description="On creation alone: begin like this experiment of yours, but for the fields that are "
+        "sent, and post all of its jobs again.",
+    )
     user_id: UUID | None = Field(None, description="Ignored: an experiment belongs to who creates it.")
     base_experiment_pull_complete: PullStatus | None = Field(None, description="Ignored.")
 
@@ -158,7 +166,9 @@ class ExperimentRsp(Reply):
     authorized_party_nca_id: str | None
     status: Status = Field(Status.PENDING, description="In lists and single reads.")
     jobs: dict[str, JobSubset] = Field({}, description="Its jobs by id; left out while there is none.")
-    all_jobs_cancel_status: Status | None = Field(None, description="Left out.")
+    all_jobs_cancel_status: Status | None = Field(
+        None, description="Canceling or Canceled, once all of its jobs were cancelled at once."
+    )
     base_experiment_pull_complete: PullStatus | None = Field(None, description="Left out.")
     base_experiment_metadata: dict[str, Any] | None = Field(None, description="Of base experiments.")
 

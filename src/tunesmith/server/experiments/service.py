@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from tunesmith.server.experiments import repository
 from tunesmith.server.experiments.fields import seal, set_fields
+from tunesmith.server.experiments.inheriting import choose_epochs, continued, inherit
 from tunesmith.server.experiments.replies import reply_to
 from tunesmith.server.experiments.rules import action_of, network_of
 from tunesmith.server.experiments.schemas import (
@@ -16,14 +17,17 @@ from tunesmith.server.experiments.schemas import (
     ExperimentRsp,
 )
 from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.jobs.chains import post_again, post_chain
 from tunesmith.server.jobs.removal import remove_jobs
 from tunesmith.server.jobs.repository import Kind, Owner, all_of, subsets, unfinished
+from tunesmith.server.jobs.schemas import JobReq
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.access import get_readable, get_writable
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
 from tunesmith.server.kit.pagination import Page, PaginationInfo, fetch_page
+from tunesmith.server.kit.platform import Machine
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.hint import Hint
@@ -34,19 +38,22 @@ _WAITING_OR_RUNNING = (Status.PENDING, Status.RUNNING)
 
 
 def create_experiment(
-    session: Session, caller: Caller, request: ExperimentReq, vault: Vault
+    session: Session, caller: Caller, request: ExperimentReq, vault: Vault, machine: Machine, hint: Hint
 ) -> ExperimentRsp:
-    """Begin an experiment.
+    """Begin an experiment, with jobs if the request asks for some, or as another one began.
 
     Raises:
-        BadRequestError: a field could never be used; the message names it and the rule.
-        NotFoundError: the caller has no such workspace.
+        BadRequestError: a field could never be used, or a job never run; the message names it and the rule.
+        NotFoundError: the caller has no such workspace, or no such experiment to begin like.
     """
+    source = None
+    if request.retry_experiment_id:
+        source = get_writable(session, Experiment, request.retry_experiment_id, caller)
+        request = continued(request, source)
     network = network_of(request.network_arch)
     if request.workspace is None:
         raise NotFoundError("Workspace None not found: an experiment needs a workspace for its results")
     workspace = get_readable(session, Workspace, request.workspace, caller)
-    _refuse_unavailable(request)
     experiment = Experiment(
         org_id=caller.org_id,
         user_id=caller.user_id,
@@ -56,10 +63,16 @@ def create_experiment(
         echoed={"encryption_key": ENCRYPTION_KEY},
     )
     set_fields(session, caller, experiment, request, set(ExperimentReq.model_fields))
+    if source:
+        inherit(experiment, source, request)
     seal(experiment, request, vault)
     session.add(experiment)
     session.flush()
-    return reply_to(experiment, {})
+    if source:
+        choose_epochs(experiment, source, post_again(session, caller, source, experiment, machine, hint))
+    if request.experiment_actions:
+        _run(session, caller, experiment, request.experiment_actions, machine, hint)
+    return reply_to(experiment, subsets(session, Kind.EXPERIMENT, [experiment.id]))
 
 
 def get_experiment(session: Session, caller: Caller, experiment_id: UUID) -> ExperimentRsp:
@@ -117,7 +130,6 @@ def update_experiment(
     """
     experiment = get_writable(session, Experiment, experiment_id, caller)
     _check_unchanged(experiment, request)
-    _refuse_unavailable(request)
     set_fields(session, caller, experiment, request, request.model_fields_set)
     seal(experiment, request, vault)
     session.flush()
@@ -145,6 +157,19 @@ def delete_experiment(
     return gone
 
 
+def _run(
+    session: Session,
+    caller: Caller,
+    experiment: Experiment,
+    actions: list[JobReq],
+    machine: Machine,
+    hint: Hint,
+) -> None:
+    shown = [one.model_dump(mode="json", exclude_unset=True) for one in actions]
+    experiment.echoed = experiment.echoed | {"experiment_actions": shown}
+    post_chain(session, caller, experiment, actions, machine, hint)
+
+
 def _check_unchanged(experiment: Experiment, request: ExperimentReq) -> None:
     fixed = {"network_arch": experiment.network_arch, "workspace": experiment.workspace_id}
     for name, value in fixed.items():
@@ -158,12 +183,6 @@ def _check_unchanged(experiment: Experiment, request: ExperimentReq) -> None:
         raise BadRequestError(
             f'Experiment {experiment.id} is read only; PATCH it with {{"read_only": false}} first'
         )
-
-
-def _refuse_unavailable(request: ExperimentReq) -> None:
-    for name in ("experiment_actions", "retry_experiment_id"):
-        if getattr(request, name):
-            raise BadRequestError(f"{name}: is not available; POST the jobs to the experiment one by one")
 
 
 def _check_deletable(session: Session, experiment: Experiment, owner: Owner) -> None:

@@ -55,6 +55,12 @@ def epochs_of(listing: Iterable[str]) -> list[int]:
     return sorted(int(found[1]) for key in listing if (found := _EPOCH.fullmatch(key)))
 
 
+def epoch_of(key: str) -> int | None:
+    """The epoch that the name of a checkpoint tells."""
+    found = _EPOCH.fullmatch(key)
+    return int(found[1]) if found else None
+
+
 def _checkpoint(method: str, epoch_numbers: Mapping[str, Any], job_id: UUID, listing: Sequence[str]) -> str:
     match method:
         case CheckpointChoice.LATEST_MODEL:

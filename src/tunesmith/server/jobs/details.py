@@ -1,10 +1,19 @@
 """What a worker's events add up to, and how the API shows it as `job_details`."""
 
+import math
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from tunesmith.protocol import (
     Cause,
@@ -23,24 +32,51 @@ from tunesmith.protocol import (
 MESSAGE_LIMIT = 6400
 """Longest message in characters, as the API documents it."""
 
-Curve = dict[str, float | None]
+LONGEST_SECONDS = 1e10
+"""More than three centuries: whatever says that it takes longer is mistaken."""
+
+
+def number_or_none(value: object) -> float | None:
+    """The value if it is a number that JSON can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def seconds_or_none(value: object) -> float | None:
+    """The value if it can be a duration."""
+    seconds = number_or_none(value)
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST_SECONDS else None
+
+
+Reading = Annotated[float | None, BeforeValidator(number_or_none)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Seconds = Annotated[float | None, BeforeValidator(seconds_or_none)]
+Curve = dict[str, Reading]
 """Values by key: an epoch for curves and results, a category for categorical metrics."""
 
 
 class Details(BaseModel):
-    """The state of a job's work. Times are UTC, durations in seconds."""
+    """The state of a job's work. Times are UTC, durations in seconds.
 
-    epoch: int = 0
-    max_epoch: int = 1
-    step: int = 0
-    eta: float | None = None
-    seconds_per_epoch: float | None = None
-    seconds_per_step: float | None = None
+    What is stored oddly reads as its default, so that one odd value never hides a job.
+    """
+
+    epoch: Count = 0
+    max_epoch: Count = 1
+    step: Count = 0
+    eta: Seconds = None
+    seconds_per_epoch: Seconds = None
+    seconds_per_step: Seconds = None
     status: str = ""
     message: str = ""
     at: datetime | None = None
     curves: dict[str, Curve] = {}
-    results: dict[str, float | None] = {}
+    results: Curve = {}
     categories: dict[str, Curve] = {}
     notes: list[str] = []
     best_epoch: int | None = None
@@ -49,6 +85,19 @@ class Details(BaseModel):
     advice: str = ""
     log_tail: list[str] = []
     outcome: dict[str, Any] = {}
+
+    @classmethod
+    def load(cls, stored: object) -> Self:
+        """From a job's row."""
+        return cls.model_validate(stored if isinstance(stored, dict) else {})
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _or_default(cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return read(value)
+        except ValidationError:
+            return cls.model_fields[info.field_name or ""].get_default()
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
@@ -102,7 +151,7 @@ class Details(BaseModel):
 def render_details(job_id: UUID, details: Details, waits_for: str, goal: str | None) -> dict[str, Any]:
     """`job_details` as the API shows it: one entry, under the job's own id.
 
-    `waits_for` is why a pending job has not started; `goal` the metric that `key_metric` shows.
+    `waits_for` is why a pending or resumed job does not run; `goal` the metric that `key_metric` shows.
     """
     if details.at is None:
         return {str(job_id): {"detailed_status": {"message": waits_for}}} if waits_for else {}
@@ -125,7 +174,7 @@ def render_details(job_id: UUID, details: Details, waits_for: str, goal: str | N
         "time_per_epoch": clock(details.seconds_per_epoch),
         "time_per_iter": clock(details.seconds_per_step),
         "key_metric": _key_metric(details, goal),
-        "detailed_status": _detailed_status(details),
+        "detailed_status": _detailed_status(details, waits_for),
         "notes": details.notes,
         "outcome": details.outcome,
     }
@@ -170,9 +219,9 @@ def _key_metric(details: Details, goal: str | None) -> float:
     return value if value is not None else 0.0
 
 
-def _detailed_status(details: Details) -> dict[str, str]:
+def _detailed_status(details: Details, waits_for: str) -> dict[str, str]:
     moment = details.at
-    text = f"{details.message} {details.advice}".strip() if details.cause else details.message
+    text = f"{details.message} {details.advice}".strip() if details.cause else waits_for or details.message
     return {
         "date": f"{moment.month}/{moment.day}/{moment.year}" if moment else "",
         "time": f"{moment:%H:%M:%S}" if moment else "",

@@ -1,31 +1,32 @@
-"""Endpoints of jobs: written once, served below experiments and below datasets."""
+"""Endpoints that post jobs and read them: written once, served below experiments and below datasets."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from tunesmith.protocol import JobFolder
+from tunesmith.server.jobs import control_endpoints as control
 from tunesmith.server.jobs import service
+from tunesmith.server.jobs.dependencies import MachineDep, OwnerDep, OwnerId, OwnerIdDep
 from tunesmith.server.jobs.logs import Log, log_of
-from tunesmith.server.jobs.repository import Kind, Owner
+from tunesmith.server.jobs.posting import post_job as post
+from tunesmith.server.jobs.repository import Owner
 from tunesmith.server.jobs.results import Selection
-from tunesmith.server.jobs.schemas import EpochNumbers, JobListRsp, JobReq, JobRsp
+from tunesmith.server.jobs.schemas import AutoMLDetails, EpochNumbers, JobListRsp, JobReq, JobRsp
 from tunesmith.server.kit.dependencies import (
     CallerDep,
     HintDep,
     ReadSession,
-    RelievingSession,
     SettingsDep,
     VaultDep,
     WriteSession,
 )
 from tunesmith.server.kit.ids import PathId, parse_id
 from tunesmith.server.kit.pagination import PageDep
-from tunesmith.server.kit.platform import Machine, this_machine
 from tunesmith.server.kit.wire import QueryText
 
 _EVERY = frozenset({"all", "*"})
@@ -35,22 +36,7 @@ _FILE_REPLY: dict[int | str, dict[str, Any]] = {
 }
 _LOG_REPLY: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
-MachineDep = Annotated[Machine, Depends(this_machine)]
 ReturnSpecs = Annotated[bool | None, Query(description="Whether to show the specs.")]
-_OwnerId = Annotated[str, Path(max_length=36, json_schema_extra={"format": "uuid"})]
-
-
-def _owner_id(request: Request) -> tuple[Kind, str]:
-    """The path names an experiment or a dataset: that is all that tells the two apart."""
-    for kind in Kind:
-        if found := request.path_params.get(f"{kind}_id"):
-            return kind, found
-    raise AssertionError("jobs are served below experiments and datasets alone")
-
-
-def _owner(found: Annotated[tuple[Kind, str], Depends(_owner_id)]) -> Owner:
-    kind, identity = found
-    return Owner(kind, parse_id(identity))
 
 
 def _selection(
@@ -62,8 +48,6 @@ def _selection(
 ) -> Selection:
     return Selection(names=file_lists or (), best=best_model, latest=latest_model)
 
-
-OwnerDep = Annotated[Owner, Depends(_owner)]
 
 _shared = APIRouter()
 _of_experiments = APIRouter()
@@ -79,13 +63,13 @@ def post_job(
     hint: HintDep,
 ) -> UUID:
     """Run an action. The reply is the id of the job."""
-    return service.post_job(session, caller, owner, request, machine, hint)
+    return post(session, caller, owner, request, machine, hint)
 
 
 @_shared.get("/jobs", response_model_exclude_unset=True)
 def list_jobs(
     caller: CallerDep,
-    found: Annotated[tuple[Kind, str], Depends(_owner_id)],
+    found: OwnerIdDep,
     session: ReadSession,
     page: PageDep,
     return_specs: ReturnSpecs = True,
@@ -96,15 +80,6 @@ def list_jobs(
         return service.list_all_jobs(session, caller, kind, page, specs=bool(return_specs))
     owner = Owner(kind, parse_id(identity))
     return service.list_jobs(session, caller, owner, page, specs=bool(return_specs))
-
-
-@_shared.post("/jobs/{job_id}:cancel")
-def cancel_job(
-    caller: CallerDep, owner: OwnerDep, job_id: PathId, session: RelievingSession, hint: HintDep
-) -> dict[str, Any]:
-    """Stop a job."""
-    service.cancel_job(session, caller, owner, job_id, hint)
-    return {}
 
 
 @_shared.get("/jobs/{job_id}:list_files")
@@ -157,10 +132,12 @@ def get_log(
     job_id: PathId,
     session: ReadSession,
     settings: SettingsDep,
-    automl_experiment_index: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,  # noqa: ARG001 - of searches
+    automl_experiment_index: Annotated[
+        int | None, Query(ge=0, le=2**31 - 1, description="The trial of a search.")
+    ] = None,
 ) -> Response:
     """Read the log of a job as far as it has been written."""
-    found = service.get_log(session, caller, owner, job_id, settings)
+    found = service.get_log(session, caller, owner, job_id, settings, automl_experiment_index)
     if isinstance(found, Log):
         return StreamingResponse(found.read(), media_type="text/plain")
     return PlainTextResponse(found)
@@ -180,6 +157,14 @@ def get_epoch_numbers(
     return service.get_epoch_numbers(session, caller, owner, job_id, vault)
 
 
+@_of_experiments.get("/jobs/{job_id}:automl_details")
+def get_automl_details(
+    caller: CallerDep, owner: OwnerDep, job_id: PathId, session: ReadSession
+) -> AutoMLDetails:
+    """Tell how far a search is; a job that is none has no experiments."""
+    return service.get_automl_details(session, caller, owner, job_id)
+
+
 @_shared.get("/jobs/{job_id}", response_model_exclude_unset=True)
 def get_job(
     caller: CallerDep,
@@ -192,42 +177,30 @@ def get_job(
     return service.read_job(session, caller, owner, job_id, specs=bool(return_specs))
 
 
-@_shared.delete("/jobs/{job_id}")
-def delete_job(
-    caller: CallerDep,
-    owner: OwnerDep,
-    job_id: PathId,
-    session: RelievingSession,
-    settings: SettingsDep,
-    hint: HintDep,
-) -> dict[str, Any]:
-    """Forget a job. Its results in the workspace stay."""
-    service.delete_job(session, caller, owner, job_id, settings, hint)
-    return {}
-
-
 def _attachment(content: Iterator[bytes], name: str) -> StreamingResponse:
     headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
     return StreamingResponse(content, media_type=_BINARY, headers=headers)
 
 
-def _of_experiment(experiment_id: _OwnerId) -> None:
+def _of_experiment(experiment_id: OwnerId) -> None:
     """Documents the path."""
 
 
-def _of_dataset(dataset_id: _OwnerId) -> None:
+def _of_dataset(dataset_id: OwnerId) -> None:
     """Documents the path."""
 
 
 router = APIRouter()
+router.include_router(control.of_many)
 # What only experiments have comes first: /jobs/{job_id} takes every path that is left.
-for _router in (_of_experiments, _shared):
+for _router in (control.of_experiments, _of_experiments, control.shared, _shared):
     router.include_router(
         _router,
         prefix="/experiments/{experiment_id}",
         tags=["EXPERIMENT"],
         dependencies=[Depends(_of_experiment)],
     )
-router.include_router(
-    _shared, prefix="/datasets/{dataset_id}", tags=["DATASET"], dependencies=[Depends(_of_dataset)]
-)
+for _router in (control.shared, _shared):
+    router.include_router(
+        _router, prefix="/datasets/{dataset_id}", tags=["DATASET"], dependencies=[Depends(_of_dataset)]
+    )

@@ -6,16 +6,20 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tunesmith.networks import Network
-from tunesmith.server.jobs.repository import Owner, jobs_of
+from tunesmith.server.experiments.rules import network_of
+from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.jobs.reach import find_visible
+from tunesmith.server.jobs.repository import Kind, Owner, jobs_of
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
 from tunesmith.specs import Action
 
 _TRAINED = (Action.TRAIN, Action.RETRAIN)
 _RUNNABLE = (*_TRAINED, Action.DISTILL, Action.PRUNE, Action.EXPORT, Action.GEN_TRT_ENGINE)
 
-NEEDS_MODEL_OF: Mapping[Action, tuple[Action, ...]] = {
+_NEEDS_MODEL_OF: Mapping[Action, tuple[Action, ...]] = {
     Action.EVALUATE: _RUNNABLE,
     Action.INFERENCE: _RUNNABLE,
     Action.EXPORT: (*_TRAINED, Action.DISTILL, Action.PRUNE),
@@ -27,25 +31,32 @@ NEEDS_MODEL_OF: Mapping[Action, tuple[Action, ...]] = {
 """Actions that can do nothing without a model, and the actions that make one for them."""
 
 
+def makers(network: Network, action: Action) -> tuple[Action, ...]:
+    """The actions of a network that make the model which this one needs; none if it needs none."""
+    return tuple(one for one in _NEEDS_MODEL_OF.get(action, ()) if one in network.actions)
+
+
 def find_parent(
-    session: Session, owner: Owner, network: Network, action: Action, parent_id: UUID | None
+    session: Session, caller: Caller, experiment: Experiment, action: Action, parent_id: UUID | None
 ) -> Job | None:
-    """The parent of a new job, which may still be running.
+    """The parent of a new job, which may still be running. It may be of another experiment, or of a dataset.
 
     Raises:
-        BadRequestError: the action needs a model, and this parent will have none.
-        NotFoundError: the experiment has no such job.
+        BadRequestError: the action needs a model, and this parent will have none that fits.
+        NotFoundError: the caller may see no such job.
     """
-    fitting = tuple(one for one in NEEDS_MODEL_OF.get(action, ()) if one in network.actions)
+    network = network_of(experiment.network_arch)
+    fitting = makers(network, action)
     if parent_id is None:
         if fitting:
             raise BadRequestError(
-                f"parent_job_id: {action} needs the model of another job. {_choice(session, owner, fitting)}"
+                f"parent_job_id: {action} needs the model of another job. "
+                f"{_choice(session, experiment, fitting)}"
             )
         return None
-    parent = session.scalar(jobs_of(owner).where(Job.id == parent_id))
+    parent = find_visible(session, caller, parent_id)
     if parent is None:
-        raise NotFoundError(f"Parent job {parent_id} not found in {owner.kind} {owner.id}")
+        raise NotFoundError(f"Parent job {parent_id} not found")
     if parent.status == Status.ERROR:
         raise BadRequestError(
             f"parent_job_id: job {parent_id} ended in an error; correct what was wrong, post it again and "
@@ -53,14 +64,20 @@ def find_parent(
         )
     if fitting and parent.action not in fitting:
         raise BadRequestError(
-            f"parent_job_id: {action} cannot follow {parent.action}. {_choice(session, owner, fitting)}"
+            f"parent_job_id: {action} cannot follow {parent.action}. {_choice(session, experiment, fitting)}"
+        )
+    if fitting and parent.network != network.arch:
+        raise BadRequestError(
+            f"parent_job_id: the model of job {parent_id} is a {parent.network}, and this experiment's "
+            f"network is {network.arch}. {_choice(session, experiment, fitting)}"
         )
     return parent
 
 
-def _choice(session: Session, owner: Owner, actions: tuple[Action, ...]) -> str:
-    query = jobs_of(owner).where(Job.action.in_(actions), Job.status != Status.ERROR)
-    newest = session.scalars(query.order_by(Job.created_on.desc()).limit(3)).all()
+def _choice(session: Session, experiment: Experiment, actions: tuple[Action, ...]) -> str:
+    query = jobs_of(Owner(Kind.EXPERIMENT, experiment.id))
+    fitting = query.where(Job.action.in_(actions), Job.status != Status.ERROR)
+    newest = session.scalars(fitting.order_by(Job.created_on.desc()).limit(3)).all()
     found = ", ".join(f"{job.id} ({job.action}, {job.status})" for job in newest)
     kinds = " or ".join(actions)
     if not found:

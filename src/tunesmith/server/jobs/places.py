@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from tunesmith.server.jobs.inputs import FrozenInputs
@@ -28,15 +29,38 @@ def location_in(workspace: Workspace, path: str = "") -> Location:
     return Location.model_validate({"store": workspace.store, "prefix": prefix})
 
 
+def workspace_of(session: Session, vault: Vault, job: Job) -> Files:
+    """The workspace that a job's experiment had when it was posted, where its results are.
+
+    Raises:
+        NotFoundError: the job has no workspace, or the workspace was deleted.
+    """
+    location = _frozen(job).workspace
+    if location is None:
+        raise NotFoundError(f"Job {job.id} has no workspace, and so no result files")
+    return _opened(session, vault, job, location)
+
+
 def results_of(session: Session, vault: Vault, job: Job) -> Files:
     """The results of a job, in the workspace that its experiment had when it was posted.
 
     Raises:
         NotFoundError: the job has no workspace, or the workspace was deleted.
     """
-    location = FrozenInputs.load(job.inputs).results_of(job.id)
+    location = _frozen(job).results_of(job.id)
     if location is None:
         raise NotFoundError(f"Job {job.id} has no workspace, and so no result files")
+    return _opened(session, vault, job, location)
+
+
+def _frozen(job: Job) -> FrozenInputs:
+    try:
+        return FrozenInputs.load(job.inputs)
+    except ValidationError:
+        raise NotFoundError(f"The row of job {job.id} is damaged: where its files are is not known") from None
+
+
+def _opened(session: Session, vault: Vault, job: Job, location: Location) -> Files:
     workspace = session.get(Workspace, UUID(location.store.id))
     if workspace is None:
         raise NotFoundError(f"The workspace {location.store.id} with the results of job {job.id} was deleted")

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tunesmith.networks import Network
+from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.rules import action_of, network_of
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.freezing import freeze_inputs
@@ -13,9 +14,10 @@ from tunesmith.server.jobs.parents import find_parent
 from tunesmith.server.jobs.repository import Kind, Owner
 from tunesmith.server.jobs.schemas import JobReq
 from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit import access
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
-from tunesmith.server.kit.errors import BadRequestError, SpecsRefusedError
+from tunesmith.server.kit.errors import BadRequestError, NotFoundError, SpecsRefusedError
 from tunesmith.server.kit.platform import Machine
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.hint import Hint
@@ -26,6 +28,25 @@ _RUN_WITHOUT_SPECS = frozenset(
 )
 
 
+def post_job(
+    session: Session, caller: Caller, owner: Owner, request: JobReq, machine: Machine, hint: Hint
+) -> UUID:
+    """Accept a job. Returns its id.
+
+    Raises:
+        BadRequestError: it could never run; the message says why and what to do.
+        NotFoundError: there is no such experiment or dataset, action or parent.
+    """
+    if owner.kind is Kind.EXPERIMENT:
+        experiment = access.get_writable(session, Experiment, owner.id, caller)
+        return post_experiment_job(session, caller, experiment, request, machine, hint)
+    dataset = access.get_writable(session, Dataset, owner.id, caller)
+    raise NotFoundError(
+        f"Action {request.action} requested not in the actions of datasets of type {dataset.type}: "
+        "there are none on this server"
+    )
+
+
 def post_experiment_job(
     session: Session, caller: Caller, experiment: Experiment, request: JobReq, machine: Machine, hint: Hint
 ) -> UUID:
@@ -33,14 +54,12 @@ def post_experiment_job(
 
     Raises:
         BadRequestError: the job could never run; the message says why and what to do.
-        NotFoundError: the network has no such action, or the experiment no such parent.
+        NotFoundError: the network has no such action, or the caller may see no such parent.
     """
     network = network_of(experiment.network_arch)
     action = action_of(network, request.action)
     _check_experiment(experiment, action)
-    parent = find_parent(
-        session, Owner(Kind.EXPERIMENT, experiment.id), network, action, request.parent_job_id
-    )
+    parent = find_parent(session, caller, experiment, action, request.parent_job_id)
     spec, specs = _specs(network, action, request.specs)
     slot, gpus = _slot(spec, action, machine)
     job = Job(

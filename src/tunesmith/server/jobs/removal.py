@@ -20,7 +20,7 @@ def remove_jobs(session: Session, jobs: Iterable[Job], jobs_dir: Path) -> None:
     """
     for job in [*jobs, *_ended_strays(session)]:
         if job.status in ACTIVE:
-            if job.status == Status.RUNNING:
+            if job.status in {Status.RUNNING, Status.PAUSING}:
                 transition(session, job.id, Status.CANCELING, "what it belongs to was deleted")
             job.experiment_id = job.dataset_id = None
         else:

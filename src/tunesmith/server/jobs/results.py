@@ -29,7 +29,7 @@ class Results:
         self._job_id = job_id
         self._files = files
         self._prefix = f"results/{job_id}/"
-        with _as_service_error():
+        with as_service_error():
             self._found = {info.key: info for info in files.list()}
 
     @property
@@ -80,7 +80,8 @@ class Results:
 
 
 @contextmanager
-def _as_service_error() -> Iterator[None]:
+def as_service_error() -> Iterator[None]:
+    """Tell the client what is wrong with its store."""
     try:
         yield
     except StorageError as error:

@@ -8,12 +8,13 @@ from pydantic import Field
 from tunesmith.server.jobs.detail_schemas import JobResult
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.pagination import PaginationInfo
-from tunesmith.server.kit.wire import Description, Moment, Name, Reply, StrictBody
+from tunesmith.server.kit.wire import Body, Description, Moment, Name, Reply, StrictBody
 from tunesmith.specs import Action
 
 INT64 = 2**63 - 1
 
 Count = Annotated[int, Field(ge=0, le=INT64)]
+Label = Annotated[str, Field(max_length=500)]
 
 
 class JobReq(StrictBody):
@@ -28,6 +29,42 @@ class JobReq(StrictBody):
     )
     num_gpu: Count | None = None
     platform_id: UUID | None = None
+
+
+class JobResume(StrictBody):
+    """What may be another when a paused job goes on: the length and the intervals of a training."""
+
+    parent_job_id: UUID | None = Field(None, description="The parent that the job has, or nothing.")
+    specs: dict[str, Any] | None = Field(
+        None,
+        description="train.num_epochs, train.checkpoint_interval and train.validation_interval may change.",
+    )
+
+
+class JobIds(Body):
+    """Several jobs of one experiment or dataset."""
+
+    job_ids: list[str]
+
+
+class ExperimentIds(Body):
+    """Several experiments."""
+
+    experiment_ids: list[str]
+
+
+class DatasetIds(Body):
+    """Several datasets."""
+
+    dataset_ids: list[str]
+
+
+class PublishModel(StrictBody):
+    """How a published model is called."""
+
+    display_name: Label | None = Field(None, description="Default: the experiment's network.")
+    description: Label | None = None
+    team_name: Label | None = None
 
 
 class JobSubset(Reply):
@@ -67,6 +104,27 @@ class JobListRsp(Reply):
 
     jobs: list[JobRsp]
     pagination_info: PaginationInfo | None = None
+
+
+class AutoMLTrial(Reply):
+    """One experiment of a search."""
+
+    result: float
+    status: str
+
+
+class AutoMLDetails(Reply):
+    """How far a search is: its trials by number."""
+
+    current_experiment_id: int = 0
+    metric: str | None
+    experiments: dict[str, AutoMLTrial] = Field({})
+
+
+class Told(Reply):
+    """What was done."""
+
+    message: str
 
 
 class EpochNumbers(Reply):

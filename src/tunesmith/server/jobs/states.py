@@ -33,6 +33,9 @@ TERMINAL = frozenset({Status.DONE, Status.ERROR, Status.CANCELED})
 ACTIVE = frozenset({Status.RUNNING, Status.CANCELING, Status.PAUSING})
 """States in which a worker may be at work."""
 
+WAITING = frozenset({Status.PENDING, Status.RESUMING})
+"""States in which a job waits to be run."""
+
 LEGAL: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.RUNNING, Status.CANCELED, Status.PAUSED, Status.ERROR}),
     Status.RUNNING: frozenset({Status.DONE, Status.ERROR, Status.CANCELING, Status.PAUSING}),

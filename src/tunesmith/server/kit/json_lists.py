@@ -1,4 +1,4 @@
-"""Questions about JSON lists in columns, in the words of each database."""
+"""Questions about JSON in columns, in the words of each database."""
 
 from typing import Any
 
@@ -30,3 +30,25 @@ def _for_sqlite(element: JsonListHas, compiler: SQLCompiler, **options: Any) -> 
 def _for_postgresql(element: JsonListHas, compiler: SQLCompiler, **options: Any) -> str:
     column, item = (compiler.process(part, **options) for part in element.clauses)
     return f"jsonb_exists({column}, {item})"
+
+
+class IsJson(FunctionElement[bool]):
+    """Whether a column can be looked into: SQLite fails the whole query at one row with a NaN."""
+
+    type = Boolean()
+    name = "is_json"
+    inherit_cache = True
+
+    def __init__(self, column: InstrumentedAttribute[dict[str, Any]]) -> None:
+        super().__init__(column)
+
+
+@compiles(IsJson, "sqlite")
+def _is_json_on_sqlite(element: IsJson, compiler: SQLCompiler, **options: Any) -> str:
+    (column,) = (compiler.process(part, **options) for part in element.clauses)
+    return f"json_valid({column})"
+
+
+@compiles(IsJson, "postgresql")
+def _is_json_on_postgresql(element: IsJson, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ARG001
+    return "true"  # JSONB holds nothing else

@@ -5,7 +5,7 @@ whoever holds an old token can no longer write. A server that dies stops extendi
 on the same data folder takes its own jobs back at once, any other after the expiry.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -25,6 +25,7 @@ from tunesmith.server.scheduling.slots import SlotPool
 
 _STARTABLE = (Status.PENDING.value, Status.RESUMING.value)
 _ACTIVE = tuple(status.value for status in ACTIVE)
+_STOPPING = (Status.CANCELING.value, Status.PAUSING.value)
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,10 @@ def release(session: Session, token: UUID) -> None:
     )
 
 
-def canceling(session: Session, held: Collection[UUID]) -> Sequence[UUID]:
-    """Which of the jobs that run here were asked to cancel."""
-    return session.scalars(select(Job.id).where(Job.id.in_(held), Job.status == Status.CANCELING.value)).all()
+def stopping(session: Session, held: Collection[UUID]) -> Mapping[UUID, Status]:
+    """Which of the jobs that run here were asked to stop: they are Canceling or Pausing."""
+    asked = select(Job.id, Job.status).where(Job.id.in_(held), Job.status.in_(_STOPPING))
+    return {job_id: Status(status) for job_id, status in session.execute(asked)}
 
 
 def _lease(job: Job, owner: str, lease: timedelta, gpus: tuple[int, ...]) -> Claim:

@@ -84,19 +84,19 @@ def _apply(job: Job, events: Iterable[Event]) -> None:
 def _settle(session: Session, job: Job, event: Event, folder: JobFolder) -> None:
     if job.status in TERMINAL or not isinstance(event, Done | Failed | Interrupted):
         return
-    if isinstance(event, Done) and job.status != Status.CANCELING:
+    if job.status != Status.CANCELING and isinstance(event, Done):
         _finish(session, job, event.outcome)
+    elif job.status != Status.CANCELING and isinstance(event, Failed):
+        _fail(session, job, event, folder)  # one that pauses too: there is no use in going on with it
     elif _settle_stopped(session, job):
         return
-    elif isinstance(event, Failed):
-        _fail(session, job, event, folder)
     elif job.lease_token is not None:
         release(session, job.lease_token)  # stopped with its server: the next one goes on with it
         job.lease_token = None
 
 
 def _settle_stopped(session: Session, job: Job) -> bool:
-    """A job that was asked to stop has stopped, however its worker ended."""
+    """A job that was asked to stop has stopped."""
     if job.status == Status.CANCELING:
         transition(session, job.id, Status.CANCELED, "the worker has ended")
         if job.action == PULL:

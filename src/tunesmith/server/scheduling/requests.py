@@ -17,6 +17,7 @@ from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.claims import Claim
 from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.storage.files import Files
+from tunesmith.storage.locations import Location
 
 Secrets = dict[str, dict[str, str]]
 
@@ -35,7 +36,8 @@ def build_request(
         parent = session.get(Job, job.parent_id) if job.parent_id else None
         experiment = session.get(Experiment, job.experiment_id) if job.experiment_id else None
         frozen = FrozenInputs.load(job.inputs)
-        secrets = _secrets(session, vault, frozen)
+        came_from = FrozenInputs.load(parent.inputs).workspace if parent else None
+        secrets = _secrets(session, vault, frozen, came_from)
     results = frozen.results_of(job.id)
     request = JobRequest(
         job_id=job.id,
@@ -58,6 +60,7 @@ def build_request(
 
 
 def _parent_input(parent: Job, experiment: Experiment | None, secrets: Secrets) -> ParentInput | None:
+    """The parent as the worker is told of it; the job's own experiment chooses among its checkpoints."""
     location = FrozenInputs.load(parent.inputs).results_of(parent.id)
     if location is None or experiment is None:
         return None
@@ -74,10 +77,9 @@ def _parent_input(parent: Job, experiment: Experiment | None, secrets: Secrets) 
     )
 
 
-def _secrets(session: Session, vault: Vault, frozen: FrozenInputs) -> Secrets:
+def _secrets(session: Session, vault: Vault, frozen: FrozenInputs, came_from: Location | None) -> Secrets:
     stores = {one.source.store.id for one in frozen.datasets()}
-    if frozen.workspace:
-        stores.add(frozen.workspace.store.id)
+    stores |= {one.store.id for one in (frozen.workspace, came_from) if one}
     rows = session.scalars(select(Workspace).where(Workspace.id.in_([UUID(one) for one in stores])))
     return {str(row.id): vault.open(row.sealed_secrets) for row in rows}
 

@@ -94,7 +94,7 @@ class Scheduler:
 
     def _look(self) -> None:
         self._keep_leases()
-        self._pass_on_cancels()
+        self._pass_on_stops()
         self._take_over_orphans()
         self._claim_waiting()
 
@@ -107,15 +107,17 @@ class Scheduler:
             with self._database.write() as session:
                 claims.extend(session, [claim.token for claim in held], self._lease)
 
-    def _pass_on_cancels(self) -> None:
+    def _pass_on_stops(self) -> None:
+        """Tell the workers of jobs that are to end. One that is paused has the time to save where it is."""
         if not (held := self._held()):
             return
         with self._database.read() as session:
-            asked = claims.canceling(session, [claim.job_id for claim in held])
+            asked = claims.stopping(session, [claim.job_id for claim in held])
         with self._guard:
             watches = [self._watches[job_id] for job_id in asked if job_id in self._watches]
         for watch in watches:
-            watch.stop(self._settings.cancel_grace)
+            pausing = asked[watch.claim.job_id] is Status.PAUSING
+            watch.stop(self._settings.stop_grace if pausing else self._settings.cancel_grace)
 
     def _take_over_orphans(self) -> None:
         held = [claim.job_id for claim in self._held()]

@@ -71,9 +71,12 @@ class Watch(threading.Thread):
             self._on_end(self)
 
     def stop(self, grace: float) -> None:
-        """Ask the worker to end, and end it when the grace (seconds) is over. Asking again is harmless."""
+        """Ask the worker to end, and end it when the grace (seconds) is over.
+
+        Asking again is harmless, and shortens the grace if it is less: a job that pauses can be cancelled.
+        """
         with self._guard:
-            if self._stop_grace is not None:
+            if self._stop_grace is not None and grace >= self._stop_grace:
                 return
             self._stop_grace = grace
             worker = self._worker
@@ -122,6 +125,8 @@ class Watch(threading.Thread):
             self._fail(Cause.STORAGE, f"The job could not be prepared: {error}")
         except ExecutorError as error:
             self._fail(Cause.INTERNAL, str(error))
+        except ValueError as error:
+            self._fail(Cause.INTERNAL, f"The job as stored cannot be read: {error}")
         else:
             with self._guard:
                 self._worker = worker
