@@ -3,11 +3,31 @@
 from functools import cache
 
 from tunesmith.data.errors import DatasetError
-from tunesmith.data.families import classification
+from tunesmith.data.families import (
+    bevfusion,
+    centerpose,
+    classification,
+    maxine,
+    not_restricted,
+    pointpillars,
+    pose_classification,
+    user_custom,
+    vlm,
+)
 from tunesmith.data.layout import Layout
 from tunesmith.data.types import DATASET_TYPES, formats_of
 
-_FAMILIES = (classification,)
+_FAMILIES = (
+    classification,
+    bevfusion,
+    centerpose,
+    maxine,
+    not_restricted,
+    pointpillars,
+    pose_classification,
+    user_custom,
+    vlm,
+)
 
 
 def layout_for(dataset_type: str, dataset_format: str) -> Layout:
