@@ -11,7 +11,11 @@ NAME := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
 $(foreach name,$(NAME),$(eval .PHONY: $(name))$(eval $(name): ; @:))
 endif
 
-.PHONY: help demo test bench lint serve clean
+# The tests of the pages want a browser; where none can be had they are skipped, and say so.
+BROWSERS := chromium chromium-browser google-chrome
+INSTALL_BROWSER := apt-get update -qq && apt-get install -qq --no-install-recommends chromium
+
+.PHONY: help demo test bench lint serve clean browser
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +32,16 @@ demo: $(READY) ## train, evaluate, export and query a digit classifier, from log
 serve: $(READY) ## start a server and say how to log in
 	@$(BIN)/tunesmith serve
 
-test: $(READY) ## run all tests
+browser:
+	@for name in $(BROWSERS); do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing Chromium for the tests of the pages"; \
+		{ $(INSTALL_BROWSER); } >/dev/null || echo "Chromium cannot be installed: its tests are skipped"; \
+	else \
+		echo "no Chromium here: its tests are skipped (apt-get install chromium)"; \
+	fi
+
+test: $(READY) browser ## run all tests
 	$(BIN)/python -m pytest
 
 lint: $(READY) ## check form, types and the direction of imports

@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
 def _api() -> APIRouter:
     api = APIRouter()
     api.include_router(health.router, responses=_refusals(503))
-    api.include_router(auth.router, responses=_refusals(400, 401))
+    api.include_router(auth.router, responses=_refusals(400, 401, 403))
     api.include_router(metrics.router, responses=_refusals(400, 401, 507))
     api.include_router(orgs.router, responses=_refusals(400, 401, 403, 404))
     for router in _OF_ORGS:

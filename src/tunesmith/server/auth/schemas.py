@@ -25,3 +25,9 @@ class LoginRsp(Reply):
     token: str
     user_name: str | None
     user_email: str | None
+
+
+class AuthRsp(Reply):
+    """Who makes a request that may pass; nobody in particular if it needs no login."""
+
+    user_id: UUID | None = None

@@ -44,7 +44,12 @@ def authenticate(session: Session, claims: Claims) -> Caller:
     found = repository.by_key_id(session, claims.key_id)
     if found is None or found.user.id != claims.user_id:
         raise UnauthorizedError("The key behind this token is no longer valid: log in with another key")
-    _, user, org = found
+    return caller_of(found)
+
+
+def caller_of(identity: Identity) -> Caller:
+    """The owner of a key, as one who makes a request."""
+    _, user, org = identity
     return Caller(user_id=user.id, org_id=org.id, org_name=org.name, user_name=user.name)
 
 

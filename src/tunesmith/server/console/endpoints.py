@@ -1,12 +1,13 @@
 """The API's documents and pages. They need no login and nothing from the internet."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response
 
+from tunesmith.server.console import notebooks
 from tunesmith.server.console.document import openapi_document
 from tunesmith.server.health.build import Build, this_build
 
@@ -38,10 +39,33 @@ def reference() -> FileResponse:
     return FileResponse(_STATIC / "reference.html", headers=_HEADERS)
 
 
-@router.get("/static/{name}")
-def static(name: Annotated[str, PathParameter(pattern=r"^reference\.(js|css)$")]) -> FileResponse:
+@router.get("/rapipdf")
+def printable() -> FileResponse:
+    """The API, for paper: all of it on one page, which a browser prints or saves as PDF."""
+    return FileResponse(_STATIC / "print.html", headers=_HEADERS)
+
+
+class Asset(StrEnum):
     """What the pages consist of."""
+
+    REFERENCE_JS = "reference.js"
+    REFERENCE_CSS = "reference.css"
+    PRINT_JS = "print.js"
+    PRINT_CSS = "print.css"
+    SCHEMAS_JS = "schemas.js"
+
+
+@router.get("/static/{name}")
+def static(name: Asset) -> FileResponse:
+    """A part of a page."""
     return FileResponse(_STATIC / name, headers=_HEADERS)
+
+
+@router.get("/tao_api_notebooks.zip")
+def example_notebooks() -> Response:
+    """Notebooks that show the API at work, to be run anywhere."""
+    headers = {"Content-Disposition": 'attachment; filename="tao_api_notebooks.zip"'}
+    return Response(notebooks.archive(), media_type="application/zip", headers=headers)
 
 
 @router.get("/version")

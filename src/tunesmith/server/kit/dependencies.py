@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from tunesmith.server.auth import service
@@ -23,8 +23,13 @@ from tunesmith.server.scheduling.hint import Hint
 
 _BEARER = HTTPBearer(scheme_name="bearer-token", bearerFormat="JWT", auto_error=False)
 
+_BASIC = HTTPBasic(scheme_name="basic", auto_error=False)
+
 BearerDep = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 """What the request carries as Authorization: Bearer, if anything."""
+
+BasicDep = Annotated[HTTPBasicCredentials | None, Depends(_BASIC)]
+"""What the request carries as Authorization: Basic, if anything."""
 
 OrgName = Annotated[str, Path(max_length=255, pattern="^[a-zA-Z0-9_-]+$")]
 

@@ -1,19 +1,13 @@
 """Who may read metrics: the bearer of the operator's token for them, and everybody who is logged in."""
 
 from hmac import compare_digest
-from typing import Annotated
 
 from fastapi import Depends
-from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
 from tunesmith.server.auth import service
-from tunesmith.server.kit.dependencies import BearerDep, DatabaseDep, SettingsDep, SignerDep
+from tunesmith.server.auth.proxy import METRICS_USER
+from tunesmith.server.kit.dependencies import BasicDep, BearerDep, DatabaseDep, SettingsDep, SignerDep
 from tunesmith.server.kit.errors import UnauthorizedError
-
-METRICS_USER = "$metricstoken"
-"""The user's name under which existing clients send the token as a password."""
-
-_BASIC = HTTPBasic(scheme_name="metrics-token", auto_error=False)
 
 
 def opens_metrics(expected: str | None, given: str) -> bool:
@@ -26,7 +20,7 @@ def _watcher(
     database: DatabaseDep,
     signer: SignerDep,
     bearer: BearerDep,
-    basic: Annotated[HTTPBasicCredentials | None, Depends(_BASIC)],
+    basic: BasicDep,
 ) -> None:
     if basic and basic.username == METRICS_USER and opens_metrics(settings.metrics_token, basic.password):
         return

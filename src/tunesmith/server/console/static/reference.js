@@ -1,49 +1,8 @@
 // Shows openapi.json and tries its operations. Everything comes from this server: it works without internet.
 
-const METHODS = ["get", "post", "put", "patch", "delete"];
+import { byTag, element, fieldTable, inWords, load } from "./schemas.js";
+
 const session = { token: "", org: "" };
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-function resolve(document_, schema) {
-  const name = schema?.$ref?.split("/").pop();
-  return name ? document_.components.schemas[name] : (schema ?? {});
-}
-
-// A schema in a few words: string, integer ≥ 0, list of Job, ...
-function inWords(document_, schema) {
-  if (!schema) return "";
-  if (resolve(document_, schema).enum) return resolve(document_, schema).enum.join(" | ");
-  if (schema.$ref) return schema.$ref.split("/").pop();
-  if ("const" in schema) return String(schema.const);
-  const choices = schema.anyOf ?? schema.oneOf;
-  if (choices) return choices.map((one) => inWords(document_, one)).join(" or ");
-  if (schema.type === "array") return `list of ${inWords(document_, schema.items) || "anything"}`;
-  const bounds = [
-    "minimum" in schema ? `≥ ${schema.minimum}` : "",
-    "maximum" in schema ? `≤ ${schema.maximum}` : "",
-    "maxLength" in schema ? `up to ${schema.maxLength} characters` : "",
-  ];
-  return [schema.format ?? schema.type ?? "anything", ...bounds].filter(Boolean).join(", ");
-}
-
-function fieldTable(document_, schema) {
-  const { properties = {}, required = [] } = resolve(document_, schema);
-  const rows = Object.entries(properties).map(([name, field]) =>
-    element(
-      "tr",
-      {},
-      element("td", {}, element("code", {}, name), required.includes(name) ? " (required)" : ""),
-      element("td", {}, inWords(document_, field)),
-      element("td", {}, field.description ?? ("default" in field ? `default ${JSON.stringify(field.default)}` : "")),
-    ),
-  );
-  return rows.length ? element("table", {}, ...rows) : element("p", {}, inWords(document_, schema));
-}
 
 function parameterRow(document_, parameter) {
   const input = element("input", { name: parameter.name, placeholder: inWords(document_, parameter.schema) });
@@ -124,16 +83,11 @@ function operationOf(document_, method, path, operation) {
 }
 
 function show(document_) {
-  const groups = new Map();
-  for (const [path, operations] of Object.entries(document_.paths)) {
-    for (const method of METHODS.filter((one) => operations[one])) {
-      const tag = operations[method].tags?.[0] ?? "OTHER";
-      if (!groups.has(tag)) groups.set(tag, element("section", {}, element("h2", {}, tag)));
-      groups.get(tag).append(operationOf(document_, method, path, operations[method]));
-    }
-  }
+  const sections = [...byTag(document_)].map(([tag, operations]) =>
+    element("section", {}, element("h2", {}, tag), ...operations.map((one) => operationOf(document_, ...one))),
+  );
   document.getElementById("version").textContent = `API ${document_.info.version}`;
-  document.getElementById("operations").replaceChildren(...groups.values());
+  document.getElementById("operations").replaceChildren(...sections);
 }
 
 function find(words) {
@@ -156,9 +110,4 @@ async function logIn(event) {
 
 document.getElementById("login").addEventListener("submit", logIn);
 document.getElementById("find").addEventListener("input", (event) => find(event.target.value));
-fetch("openapi.json")
-  .then((reply) => reply.json())
-  .then(show)
-  .catch((error) => {
-    document.getElementById("operations").textContent = `The API document cannot be shown: ${error.message}`;
-  });
+load(show);
