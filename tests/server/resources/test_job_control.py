@@ -32,7 +32,7 @@ def paused(lab: Lab, **columns: Any) -> str:
 
 
 @pytest.mark.shows("POST /experiments/{experiment_id}/jobs/{job_id}:pause")
-def test_a_job_that_waits_pauses_at_once_and_one_that_runs_when_its_worker_has_ended(lab: Lab):
+def test_what_waits_pauses_at_once_and_what_runs_when_its_worker_has_ended(lab: Lab):
     waits, runs = lab.post("train", {}), running(lab)
     for job in (waits, runs):
         woken = lab.house.hint.woken

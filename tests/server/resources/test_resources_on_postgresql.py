@@ -1,7 +1,14 @@
 """What depends on the database, once more on a real PostgreSQL server."""
 
 import pytest
-from tests.server.resources import test_datasets, test_experiments, test_jobs, test_metrics
+from tests.server.resources import (
+    test_datasets,
+    test_experiments,
+    test_job_control,
+    test_jobs,
+    test_metrics,
+    test_odd_rows,
+)
 
 test_dataset_lists = test_datasets.test_lists_are_filtered_sorted_and_paged
 test_dataset_race = test_datasets.test_two_patches_at_once_are_both_kept
@@ -19,6 +26,12 @@ test_job_deletion = test_jobs.test_deleting_a_job
 test_job_race = test_jobs.test_jobs_posted_at_once_are_all_accepted
 test_cancel_race = test_jobs.test_cancelling_twice_at_once
 test_deletion_race = test_jobs.test_deleting_an_experiment_while_jobs_are_posted
+test_pausing = (
+    test_job_control.test_what_waits_pauses_at_once_and_what_runs_when_its_worker_has_ended
+)
+test_cancelling_all = test_job_control.test_all_jobs_of_an_experiment_are_cancelled
+test_deleting_several = test_job_control.test_several_jobs_are_forgotten_and_each_has_an_outcome
+test_odd_details = test_odd_rows.test_odd_details_are_shown_as_far_as_they_make_sense
 desk = test_metrics.desk
 test_metrics_of_jobs = test_metrics.test_jobs_datasets_and_slots_are_counted_as_they_are
 test_metrics_race = test_metrics.test_reports_at_one_moment_are_all_counted

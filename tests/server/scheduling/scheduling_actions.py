@@ -28,6 +28,8 @@ def act(run: Run) -> dict[str, Any]:
             raise JobError(Cause.BAD_DATA, "images_train.tar.gz holds no images.")
         case "retrain":
             raise ValueError("a defect")
+        case "distill":
+            return _fails_when_stopped(run)
         case "pull":
             return {"valid": False, "sentence": "classes.txt is missing.", "counts": {}, "findings": []}
     raise AssertionError(run.request.action)
@@ -48,6 +50,13 @@ def _until_stopped(run: Run) -> dict[str, Any]:
     while True:
         run.raise_if_stopped()
         time.sleep(0.01)
+
+
+def _fails_when_stopped(run: Run) -> dict[str, Any]:
+    run.report(Progress(epoch=1, max_epoch=2))
+    while not run.stop_requested:
+        time.sleep(0.01)
+    raise JobError(Cause.STORAGE, "The checkpoint could not be written.")
 
 
 actions.run_action = act
