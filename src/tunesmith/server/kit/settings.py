@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     )
     io_slots: int = Field(2, ge=1, description="Datasets that may be pulled at once.")
     stop_grace: float = Field(
-        20, ge=0, description="Seconds that a worker has to write its checkpoint when the server stops."
+        20,
+        ge=0,
+        description="Seconds a worker has to write its checkpoint when the server stops or the job pauses.",
     )
     cancel_grace: float = Field(
         1.5, ge=0, description="Seconds that a worker has to end by itself when its job is cancelled."
