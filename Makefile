@@ -13,7 +13,7 @@ endif
 
 # The tests of the pages want a browser; where none can be had they are skipped, and say so.
 BROWSERS := chromium chromium-browser google-chrome
-INSTALL_BROWSER := apt-get update -qq && apt-get install -qq --no-install-recommends chromium
+INSTALL_BROWSER := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core
 
 .PHONY: help demo test bench lint serve clean browser
 

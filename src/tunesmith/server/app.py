@@ -40,13 +40,14 @@ REQUESTS_AT_ONCE = 64
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
 _OF_ORGS = (workspaces.router, datasets.router, experiments.router, jobs.router)
+_TOO_MANY = 429
 _REFUSALS = {
     400: "The request is wrong",
     401: "Nobody is logged in",
     403: "Not yours",
     404: "Not there",
     413: "The body is too large",
-    429: "Too many requests",
+    _TOO_MANY: "Too many requests",
     503: "Not now",
     507: "Too little disk space is left",
 }
@@ -95,7 +96,11 @@ def _api() -> APIRouter:
 
 
 def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ErrorRsp, "description": _REFUSALS[status]} for status in statuses}
+    """How routes refuse. Every caller has a rate."""
+    return {
+        status: {"model": ErrorRsp, "description": _REFUSALS[status]}
+        for status in sorted({*statuses, _TOO_MANY})
+    }
 
 
 @asynccontextmanager

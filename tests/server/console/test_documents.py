@@ -30,12 +30,26 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(server: Server) ->
     document = server.client.get(f"{server.url}/openapi.json").json()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            assert operation["summary"], (method, path)
+            assert " " in operation["summary"], (method, path)
+            assert not operation["summary"].endswith("."), (method, path)
             assert "422" not in operation["responses"], (method, path)
             if not path.startswith("/api/v1/health"):
                 refusal = operation["responses"]["400"]["content"]["application/json"]["schema"]
                 assert refusal == {"$ref": "#/components/schemas/ErrorRsp"}, (method, path)
     assert "HTTPValidationError" not in str(document)
+
+
+def test_replies_name_their_headers(server: Server) -> None:
+    document = server.client.get(f"{server.url}/openapi.json").json()
+    assert set(document["components"]["headers"]) >= {"X-RateLimit-Limit", "X-Request-ID"}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for status, reply in operation["responses"].items():
+                for header in reply["headers"].values():
+                    name = header.get("$ref", "").rpartition("/")[2]
+                    assert not name or name in document["components"]["headers"]
+                assert "X-RateLimit-Limit" in reply["headers"], (method, path, status)
+            assert "Retry-After" in operation["responses"]["429"]["headers"], (method, path)
 
 
 def test_all_but_the_open_operations_ask_for_a_token(server: Server) -> None:

@@ -24,12 +24,17 @@ function parameters(document_, operation) {
 }
 
 function replies(document_, operation) {
-  const rows = Object.entries(operation.responses).map(([status, { description, content }]) => {
-    const [type, { schema } = {}] = Object.entries(content ?? {})[0] ?? [];
-    const shape = inWords(document_, schema);
-    return element("tr", {}, element("td", {}, status), element("td", {}, description), element("td", {}, shape || type || ""));
-  });
-  return [element("h4", {}, "Replies"), element("table", {}, ...rows)];
+  const all = Object.entries(operation.responses);
+  const rows = all
+    .filter(([status]) => status < 400)
+    .map(([status, { description, content }]) => {
+      const [type, { schema } = {}] = Object.entries(content ?? {})[0] ?? [];
+      const shape = inWords(document_, schema) || type || "";
+      return element("tr", {}, element("td", {}, status), element("td", {}, shape), element("td", {}, description));
+    });
+  const refusals = all.filter(([status]) => status >= 400).map(([status, { description }]) => `${status} ${description}`);
+  const refused = refusals.length ? [element("p", { className: "refusals" }, `Refused: ${refusals.join("; ")}.`)] : [];
+  return [element("h4", {}, "Replies"), element("table", {}, ...rows), ...refused];
 }
 
 function described(document_, method, path, operation) {
