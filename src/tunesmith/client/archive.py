@@ -1,8 +1,11 @@
 """Unpacking a downloaded archive without letting it write outside its folder."""
 
+import io
 import shutil
 import tarfile
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -30,6 +33,27 @@ def unpack(chunks: Iterator[bytes], target: Path, strip: str = "") -> list[Path]
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise UnsafeArchiveError(f"The downloaded archive is damaged: {error}.") from error
+
+
+def unpack_flat(chunks: Iterator[bytes], target: Path) -> list[Path]:
+    """Write the files of a small zip into `target`, whatever folders they are in. Returns what was written.
+
+    Raises:
+        UnsafeArchiveError: the archive is damaged.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    try:
+        with zipfile.ZipFile(io.BytesIO(b"".join(chunks))) as archive:
+            for member in archive.infolist():
+                if name := PurePosixPath(member.filename.replace("\\", "/")).name:
+                    path = target / name
+                    path.unlink(missing_ok=True)  # a link of this name is replaced, not followed
+                    path.write_bytes(archive.read(member))
+                    written.append(path)
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise UnsafeArchiveError(f"The downloaded archive is damaged: {error}.") from error
+    return written
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, strip: str) -> Path:

@@ -1,9 +1,11 @@
 """The way in: one object for one server and organisation."""
 
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tunesmith.client.archive import unpack_flat
 from tunesmith.client.datasets import Datasets
 from tunesmith.client.errors import APIError, ConfigError
 from tunesmith.client.experiments import Experiments
@@ -80,6 +82,19 @@ class Client:
         except APIError:
             return False
         return True
+
+    def metrics(self) -> str:
+        """What the server has measured of itself, as text in the form of Prometheus."""
+        return self._session.text(f"{API}/metrics")
+
+    def notebooks(self, target: Path) -> list[Path]:
+        """Fetch the server's example notebooks into the folder `target`. Returns what was written.
+
+        Raises:
+            UnsafeArchiveError: the archive is damaged.
+        """
+        with self._transport.stream("/tao_api_notebooks.zip") as chunks:
+            return unpack_flat(chunks, target)
 
     def version(self) -> dict[str, Any]:
         """The server's version."""

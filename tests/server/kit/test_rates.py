@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests.live_server import Server
 
 from tunesmith.server import commands
 from tunesmith.server.app import create_app
@@ -91,6 +92,13 @@ def test_a_body_that_is_no_json_counts(client: TestClient, folder: Path) -> None
     assert [reply.headers["X-RateLimit-Remaining"] for reply in replies] == ["2", "1"]
 
 
+def test_a_proxy_may_ask_about_everybody(client: TestClient, folder: Path) -> None:
+    ada = login(client, folder, "ada")
+    replies = [client.get("/api/v1/auth", headers=ada) for _ in range(5)]
+    assert {reply.status_code for reply in replies} == {200}
+    assert "X-RateLimit-Limit" not in replies[0].headers
+
+
 @pytest.mark.parametrize("setting", ["off", "0"])
 def test_without_a_limit_nothing_is_counted(folder: Path, setting: str) -> None:
     client = TestClient(create_app(Settings(data_dir=folder, rate_limit=setting)))
@@ -100,3 +108,14 @@ def test_without_a_limit_nothing_is_counted(folder: Path, setting: str) -> None:
 def test_a_limit_that_makes_no_sense_stops_the_start(folder: Path) -> None:
     with pytest.raises(ValueError, match="10000/hour"):
         Settings(data_dir=folder, rate_limit="plenty")
+
+
+def test_behind_a_proxy_on_this_machine_the_address_is_the_one_that_it_forwards(tmp_path: Path) -> None:
+    running = Server(tmp_path, TUNESMITH_RATE_LIMIT="2/hour")
+    try:
+        url = f"{running.url}/api/v1/health"
+        asked = ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"]
+        replies = [running.client.get(url, headers={"X-Forwarded-For": address}) for address in asked]
+        assert [reply.status_code for reply in replies] == [200, 200, 429, 200]
+    finally:
+        running.stop()

@@ -2,7 +2,15 @@
 
 import typer
 
-from tunesmith.client.commands import datasets, experiments, jobs, login, machine, specs, workspaces
+from tunesmith.client.commands import (
+    control,
+    datasets,
+    experiments,
+    login,
+    machine,
+    specs,
+    workspaces,
+)
 from tunesmith.client.commands.group import ReportingGroup
 
 EPILOG = (
@@ -27,7 +35,8 @@ def build() -> typer.Typer:
     app.add_typer(datasets.app, name="datasets")
     app.add_typer(experiments.app, name="experiments")
     app.add_typer(specs.app, name="specs")
-    app.add_typer(jobs.app, name="jobs")
+    app.add_typer(control.app, name="jobs")
     app.command("gpu-types")(machine.gpu_types)
+    app.command()(machine.notebooks)
     app.command()(machine.version)
     return app

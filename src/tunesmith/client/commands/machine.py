@@ -1,6 +1,10 @@
-"""tunesmith gpu-types, version."""
+"""tunesmith gpu-types, notebooks, version."""
 
 from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tunesmith.client.client import Client
 from tunesmith.client.commands.output import JsonFlag, Output
@@ -21,6 +25,21 @@ def gpu_types(as_json: JsonFlag = False) -> None:
         output.line(f"{platform}\t{gpu.get('gpu_type', '')}\t{gpu.get('node', '')}")
     if not found:
         output.tell("The server has no GPU; jobs run on its processor.")
+
+
+def notebooks(
+    to: Annotated[Path, typer.Option(help="Folder for the notebooks.")] = Path("notebooks"),
+    as_json: JsonFlag = False,
+) -> None:
+    """Download the server's example notebooks."""
+    output = Output(as_json)
+    with Client(load(config_path()).url, "-") as client:
+        written = [str(path) for path in client.notebooks(to)]
+    if as_json:
+        output.document(written)
+        return
+    for path in written:
+        output.line(path)
 
 
 def version(as_json: JsonFlag = False) -> None:

@@ -60,7 +60,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 def _first_sentence(operation: dict[str, Any]) -> str:
     """What an operation's docstring begins with: it says more than the name of the function."""
     text: str = operation.get("description") or operation["summary"]
-    return text.partition("\n")[0].removesuffix(".")
+    return text.partition("\n")[0].partition(". ")[0].removesuffix(".")
 
 
 def _correct(replies: dict[str, Any]) -> None:
