@@ -20,7 +20,16 @@ from tunesmith.client.errors import (
     UnsafeArchiveError,
     WaitTimeoutError,
 )
-from tunesmith.client.models import Dataset, Experiment, Finding, Job, Login, Validation, Workspace
+from tunesmith.client.models import (
+    Dataset,
+    Experiment,
+    Finding,
+    Job,
+    Login,
+    Outcome,
+    Validation,
+    Workspace,
+)
 from tunesmith.client.progress import Progress
 from tunesmith.client.transport import RetryPolicy
 
@@ -41,6 +50,7 @@ __all__ = [
     "Login",
     "NotFoundError",
     "NotLoggedInError",
+    "Outcome",
     "Problem",
     "Progress",
     "RateLimitedError",

@@ -3,13 +3,18 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote
 
 from tunesmith.client.archive import unpack
 from tunesmith.client.errors import APIError, JobFailedError, NotFoundError
-from tunesmith.client.models import Job
+from tunesmith.client.models import Job, Outcome
 from tunesmith.client.session import Session
+from tunesmith.client.transport import QueryValue
 from tunesmith.client.waiting import states
+
+Owners = Literal["experiments", "datasets"]
+"""What jobs belong to."""
 
 
 class Jobs:
@@ -70,9 +75,68 @@ class Jobs:
         """Ask the job to stop; it writes a checkpoint first where it can."""
         self._session.call("POST", self._path(job, verb="cancel"))
 
+    def cancel_all(self, *owner_ids: str, kind: Owners = "experiments") -> tuple[Outcome, ...]:
+        """Ask all jobs of these experiments, or datasets, to stop. What came of each of them."""
+        body = {f"{kind.removesuffix('s')}_ids": list(owner_ids)}
+        return self._outcomes("POST", self._session.path(kind, verb="cancel_all_jobs"), body)
+
+    def pause(self, job: Job) -> None:
+        """Have a training stop where it is; it writes a checkpoint, and frees its slot.
+
+        Raises:
+            BadRequestError: it neither waits nor runs.
+            NotFoundError: it is no training.
+        """
+        self._session.call("POST", self._path(job, verb="pause"))
+
+    def resume(self, job: Job, specs: Mapping[str, Any] | None = None) -> None:
+        """Have a paused training go on exactly where it stopped.
+
+        `specs` may hold another train.num_epochs, train.checkpoint_interval and train.validation_interval.
+
+        Raises:
+            BadRequestError: it is not paused, or another key is changed.
+        """
+        body = {"specs": specs} if specs else {}
+        self._session.call("POST", self._path(job, verb="resume"), body=body)
+
+    def retry(self, job: Job) -> Job:
+        """Post a job again that failed or was cancelled. Returns the new one.
+
+        Raises:
+            BadRequestError: it has not ended so, or could not run now either.
+        """
+        again = self._session.call("POST", self._path(job, verb="retry"))
+        return self.refresh(job.model_copy(update={"id": again}))
+
+    def publish(self, job: Job, name: str | None = None, description: str = "", team: str = "") -> None:
+        """Copy the model of a job that is Done to published/NAME/ in its workspace, with a card beside it.
+
+        Raises:
+            NotFoundError: that version is published already; `unpublish` it first.
+        """
+        body = {"display_name": name, "description": description, "team_name": team}
+        self._session.call("POST", self._path(job, verb="publish_model"), body=body)
+
+    def unpublish(self, job: Job, team: str | None = None) -> None:
+        """Remove what was published of a job, or only what that team has of it."""
+        query: dict[str, QueryValue] = {"team_name": team} if team else {}
+        self._session.call("DELETE", self._path(job, verb="remove_published_model"), query=query)
+
     def delete(self, job: Job) -> None:
         """Forget an ended job."""
         self._session.call("DELETE", self._path(job))
+
+    def delete_several(self, jobs: Sequence[Job]) -> tuple[Outcome, ...]:
+        """Forget ended jobs, with one request for each experiment. What came of each job."""
+        by_owner: dict[str, list[str]] = {}
+        for job in jobs:
+            by_owner.setdefault(self._path_of_all(job), []).append(job.id)
+        return tuple(
+            outcome
+            for path, ids in by_owner.items()
+            for outcome in self._outcomes("DELETE", path, {"job_ids": ids})
+        )
 
     def logs(self, job: Job) -> str:
         """The log so far.
@@ -153,8 +217,16 @@ class Jobs:
                 raise
             return ""
 
+    def _outcomes(self, method: str, path: str, body: Mapping[str, Any]) -> tuple[Outcome, ...]:
+        reply = self._session.call(method, path, body=body)
+        return tuple(Outcome.model_validate(one) for one in reply["results"])
+
     def _path(self, job: Job, verb: str = "") -> str:
+        path = f"{self._path_of_all(job)}/{quote(job.id, safe='')}"
+        return f"{path}:{verb}" if verb else path
+
+    def _path_of_all(self, job: Job) -> str:
         kind, owner = (
             ("experiments", job.experiment_id) if job.experiment_id else ("datasets", job.dataset_id)
         )
-        return self._session.path(kind, owner or "", "jobs", job.id, verb=verb)
+        return self._session.path(kind, owner or "", "jobs")

@@ -26,6 +26,21 @@ class Resource(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
+class Outcome(BaseModel):
+    """What came of one object of a request about many."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+    status: str = "failed"
+    error_desc: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether it was done."""
+        return self.status == "success"
+
+
 class Login(BaseModel):
     """A session: the token belongs in later requests, and expires after a day."""
 

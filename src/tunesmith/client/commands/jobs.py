@@ -107,19 +107,6 @@ def logs(
 
 
 @app.command()
-def cancel(job: JobId, experiment: Owner = None, as_json: JsonFlag = False) -> None:
-    """Ask a job to stop."""
-    output = Output(as_json)
-    with connect() as client:
-        found = located(client, job, experiment)
-        client.jobs.cancel(found)
-        found = client.jobs.refresh(found)
-    if as_json:
-        output.document(found.raw())
-    output.tell(f"Job {job} is {found.status}.")
-
-
-@app.command()
 def files(job: JobId, experiment: Owner = None, as_json: JsonFlag = False) -> None:
     """List the files that a job wrote."""
     output = Output(as_json)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunesmith.client.errors import APIError, JobFailedError, Problem, TunesmithError
-from tunesmith.client.models import Resource
+from tunesmith.client.models import Outcome, Resource
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 
@@ -25,6 +25,9 @@ STYLES = {
     "pull_complete": "green",
     "Running": "cyan",
     "in_progress": "cyan",
+    "Pausing": "yellow",
+    "Paused": "yellow",
+    "Resuming": "cyan",
     "Pending": "yellow",
     "starting": "yellow",
     "Error": "bold red",
@@ -67,6 +70,19 @@ class Output:
         if self.as_json:
             self.document({"id": identity, "deleted": True})
         self.tell(f"The {kind} {identity} is deleted.")
+
+    def outcomes(self, outcomes: Sequence[Outcome], done: str) -> None:
+        """Say what came of each of many objects: done, or why it was refused.
+
+        Raises:
+            Exit: with code 1 if one was refused.
+        """
+        if self.as_json:
+            self.document([one.model_dump(mode="json", exclude_unset=True) for one in outcomes])
+        for one in outcomes:
+            self.tell(f"{one.id}: {done if one.well else one.error_desc}")
+        if not all(one.well for one in outcomes):
+            raise typer.Exit(1)
 
     def busy(self, what: str) -> AbstractContextManager[object]:
         """Show on a terminal that something goes on."""
