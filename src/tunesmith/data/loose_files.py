@@ -49,8 +49,16 @@ def _names(folder: PulledFolder, path: Path) -> list[str]:
     if path.is_relative_to(folder.files):
         return [path.relative_to(folder.files).as_posix()]
     parts = path.relative_to(folder.extracted).parts
-    archive_may_be = range(min(_ARCHIVE_DEPTH, len(parts) - 1))
-    return ["/".join(parts), *("/".join([*parts[:one], *parts[one + 1 :]]) for one in archive_may_be)]
+    return ["/".join(parts), *_without_archive(parts)]
+
+
+def _without_archive(parts: tuple[str, ...]) -> Iterator[str]:
+    """The path without the folder that is the archive, whichever that is, and without its own top folder."""
+    for place in range(min(_ARCHIVE_DEPTH, len(parts) - 1)):
+        before, name, after = parts[:place], parts[place], parts[place + 1 :]
+        yield "/".join([*before, *after])
+        if after[0] == name and len(after) > 1:
+            yield "/".join([*before, *after[1:]])
 
 
 def _parts(path: str) -> list[str]:

@@ -16,6 +16,7 @@ _KNOWN = {
     ("numpy", "ndarray"): "ndarray",
     ("numpy", "dtype"): "dtype",
     ("_codecs", "encode"): "encode",
+    ("__builtin__", "bytes"): "bytes",
 }
 _CODES = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|[US][1-9][0-9]{0,4})")
 
@@ -81,6 +82,8 @@ class Maker:
                 return self._array(raw, code, shape, order)
             case Name("encode"), (str() as text, "latin1" | "latin-1"):
                 return self._bytes(text)
+            case Name("bytes"), ():  # how protocols before 3 write no bytes at all
+                return b""
         raise RefusedPickleError("calls something else than numpy's constructors")
 
     def set_state(self, target: Any, state: Any) -> None:
@@ -94,12 +97,11 @@ class Maker:
                 raise RefusedPickleError("sets the state of something else than an array of numbers")
 
     def _array(self, raw: Any, code: str, shape: tuple[Any, ...], order: str) -> "np.ndarray[Any, Any]":
-        data = self._bytes(raw)
-        sizes = all(isinstance(length, int) and 0 <= length <= len(data) for length in shape)
-        if not _CODES.fullmatch(code) or not sizes or len(shape) > 8:
+        if not _CODES.fullmatch(code):
             raise RefusedPickleError(f"holds an array of the type {code:.20}, which is not read")
-        dtype = np.dtype(code)
-        if math.prod(shape) * dtype.itemsize != len(data):
+        data, dtype = self._bytes(raw), np.dtype(code)
+        sizes = all(isinstance(length, int) and 0 <= length <= len(data) for length in shape)
+        if not sizes or len(shape) > 8 or math.prod(shape) * dtype.itemsize != len(data):
             raise RefusedPickleError("holds an array whose size does not fit its data")
         array = np.ndarray(shape, dtype, buffer=data, order="F" if order == "F" else "C")
         if dtype.kind == "U":

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.data.errors import FileFlawError
-from tunesmith.data.pickled_numpy import Array, Maker, Name, Type, known
-from tunesmith.data.pickled_numpy import RefusedPickleError as _RefusedError
+from tunesmith.data.pickled_numpy import Array, Maker, Name, RefusedPickleError, Type, known
 
 SIZE_LIMIT = 256 << 20
 MOST_STEPS = 4_000_000
@@ -45,7 +44,7 @@ def read_pickle(path: Path, limit: int = SIZE_LIMIT) -> Any:
         raise FileFlawError(path.name, fault, "Split the dataset, or store shorter names.")
     try:
         return loads(path.read_bytes())
-    except ValueError as error:
+    except RefusedPickleError as error:
         remedy = "Write it by pickle.dump with lists of texts and whole numbers alone."
         raise FileFlawError(path.name, str(error), remedy) from None
 
@@ -54,7 +53,7 @@ def loads(data: bytes) -> Any:
     """As `read_pickle`, from memory.
 
     Raises:
-        ValueError: the message says what is wrong, to follow a file's name.
+        RefusedPickleError: the message says what is wrong, to follow a file's name.
     """
     machine = _Machine()
     steps = pickletools.genops(data)
@@ -62,11 +61,11 @@ def loads(data: bytes) -> Any:
         try:
             operation, argument, _position = next(steps)
         except (ValueError, StopIteration, OverflowError, IndexError, SyntaxError):
-            raise _RefusedError(_BROKEN) from None
+            raise RefusedPickleError(_BROKEN) from None
         if operation.name == "STOP":
             return _finished(machine.pop())
         machine.step(operation.name, argument)
-    raise _RefusedError(f"has more than {MOST_STEPS} steps")
+    raise RefusedPickleError(f"has more than {MOST_STEPS} steps")
 
 
 class _Machine:
@@ -80,7 +79,7 @@ class _Machine:
     def pop(self) -> Any:
         """Take the top of the stack."""
         if not self._stack or isinstance(self._stack[-1], _Mark):
-            raise _RefusedError(_BROKEN)
+            raise RefusedPickleError(_BROKEN)
         return self._stack.pop()
 
     def step(self, name: str, argument: Any) -> None:
@@ -92,7 +91,7 @@ class _Machine:
         elif name in _STEPS:
             _STEPS[name](self, argument)
         elif name not in _IDLE:
-            raise _RefusedError(f"holds what is neither list, text nor number ({name})")
+            raise RefusedPickleError(f"holds what is neither list, text nor number ({name})")
 
     def mark(self, _argument: Any) -> None:
         """The next items are one list's or one tuple's."""
@@ -134,7 +133,7 @@ class _Machine:
     def recall(self, key: int) -> None:
         """Take what was kept under a key."""
         if key not in self._memo:
-            raise _RefusedError(_BROKEN)
+            raise RefusedPickleError(_BROKEN)
         self._stack.append(self._memo[key])
 
     def name(self, argument: str | None) -> None:
@@ -165,14 +164,14 @@ class _Machine:
         while self._stack and not isinstance(self._stack[-1], _Mark):
             items.append(_plain(self._stack.pop()))
         if not self._stack:
-            raise _RefusedError(_BROKEN)
+            raise RefusedPickleError(_BROKEN)
         self._stack.pop()
         return items[::-1]
 
     def _extend(self, items: list[Any]) -> None:
         target = self._top()
         if not isinstance(target, list):
-            raise _RefusedError(_BROKEN)
+            raise RefusedPickleError(_BROKEN)
         target.extend(items)
 
 
@@ -207,7 +206,7 @@ def _finished(result: Any) -> Any:
     while todo:
         value = todo.pop()
         if isinstance(value, Name | Type | Array):
-            raise _RefusedError("holds a type, and not values alone")
+            raise RefusedPickleError("holds a type, and not values alone")
         if isinstance(value, list | tuple) and id(value) not in seen:
             seen.add(id(value))
             todo.extend(value)

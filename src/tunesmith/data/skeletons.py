@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,10 @@ _CHANNELS = 3
 _MOST_CLASSES = 100_000
 _LARGEST_SAMPLE = 1 << 28
 _FLOATS = ("<f4", "<f2", "<f8")
-_BROKEN = (ValueError, OSError, EOFError, SyntaxError, TypeError, LookupError, OverflowError, RecursionError)
+_BROKEN = (
+    *(ValueError, OSError, EOFError, SyntaxError, TokenError, TypeError, LookupError, OverflowError),
+    *(RecursionError, MemoryError),  # Python's parser, at too many brackets
+)
 """What numpy raises for headers that are damaged or made to harm."""
 
 _SHAPE = "(samples, 3, frames, joints, persons)"
