@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from tunesmith.server.auth import endpoints as auth
 from tunesmith.server.auth.tokens import TokenSigner, signing_key
 from tunesmith.server.console import endpoints as console
+from tunesmith.server.console import index
 from tunesmith.server.datasets import endpoints as datasets
 from tunesmith.server.experiments import endpoints as experiments
 from tunesmith.server.health import endpoints as health
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.hint = Hint()
     app.include_router(_api(), prefix=API)
     app.include_router(metrics.router, include_in_schema=False)  # where Prometheus looks by itself
+    app.include_router(index.router, include_in_schema=False)
     for prefix in ("", API):
         app.include_router(console.router, prefix=prefix, include_in_schema=False)
     app.add_middleware(RateLimits)  # the last one added sees a request first

@@ -108,3 +108,41 @@ def test_the_version_tells_the_commit_of_a_checkout(server: Server) -> None:
     assert version["version"] == tunesmith.__version__
     if (Path(tunesmith.__file__).parents[2] / ".git").exists():
         assert re.fullmatch(r"[0-9a-f]{40}", version["sha"])
+
+
+@pytest.mark.shows("GET /")
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/", {"api", "metrics", "swagger", "openapi.json"}),
+        ("/api", {"v1"}),
+        ("/api/v1", {"login", "orgs", "health", "auth"}),
+        ("/default/api/v1", {"login", "orgs", "health", "auth"}),
+    ],
+)
+def test_the_top_tells_what_lies_below(server: Server, path: str, names: set[str]) -> None:
+    assert set(server.client.get(server.url + path).json()) >= names
+
+
+def test_names_that_are_told_lead_somewhere(server: Server) -> None:
+    token = server.login()
+    for top in ("/", "/api/v1/"):
+        for name in server.client.get(server.url + top.rstrip("/")).json():
+            reply = server.client.get(
+                f"{server.url}{top}{name}",
+                headers={"Authorization": f"Bearer {token}"},
+                follow_redirects=True,
+            )
+            assert reply.status_code in ({403, 405} if name in {"orgs", "login"} else {200}), top + name
+
+
+def test_organisations_are_not_listed_and_tell_what_they_have_to_their_own(server: Server) -> None:
+    assert server.client.get(f"{server.url}/api/v1/orgs").status_code == 403
+    assert server.client.get(f"{server.url}/api/v1/orgs/acme").status_code == 401
+    assert server.api("GET", "").json() == ["datasets", "experiments", "workspaces"]
+
+
+def test_a_browser_is_led_to_the_reference(server: Server) -> None:
+    reply = server.client.get(server.url, headers={"Accept": "text/html"})
+    assert reply.is_redirect
+    assert reply.headers["Location"] == "/swagger"

@@ -32,7 +32,8 @@ _DOCUMENTS = (
     "tao_api_notebooks.zip",
 )
 _API = ("login", "health", "health/liveness", "health/readiness", *_DOCUMENTS)
-OPEN_PATHS = frozenset({*(f"/{name}" for name in _DOCUMENTS), *(f"/api/v1/{name}" for name in _API)})
+_TOPS = ("/", "/api", "/api/v1")
+OPEN_PATHS = frozenset({*_TOPS, *(f"/{name}" for name in _DOCUMENTS), *(f"/api/v1/{name}" for name in _API)})
 """What needs no login, so that people can log in, look up the API and see whether the server is well."""
 _OPEN_FOLDERS = ("/static/", "/api/v1/static/")
 

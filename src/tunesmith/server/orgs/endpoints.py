@@ -16,3 +16,9 @@ router = APIRouter(tags=["ORGS"])
 def gpu_types(_: CallerDep) -> dict[UUID, PlatformReply]:
     """What jobs can run on, by platform id. A processor counts: nothing here needs a GPU."""
     return platforms(this_machine())
+
+
+@router.get("/orgs/{org_name}", include_in_schema=False)
+def kinds(_: CallerDep) -> list[str]:
+    """What an organisation has."""
+    return ["datasets", "experiments", "workspaces"]
