@@ -24,6 +24,7 @@ def log_in(server: Server, **body: object):
     return server.client.post(f"{server.url}/api/v1/login", json=body)
 
 
+@pytest.mark.shows("POST /login")
 def test_a_key_gives_a_token_that_opens_the_organisation(server: Server) -> None:
     reply = log_in(server, ngc_key=server.api_key, ngc_org_name="acme", enable_telemetry=True, more=1)
     assert reply.status_code == 200

@@ -13,6 +13,7 @@ from tunesmith.server import console
 STATIC = Path(console.__file__).parent / "static"
 
 
+@pytest.mark.shows("GET /openapi.json")
 @pytest.mark.parametrize("prefix", ["", "/api/v1", "/default/api/v1"])
 def test_the_document_is_where_clients_look(server: Server, prefix: str) -> None:
     document = server.client.get(f"{server.url}{prefix}/openapi.json").json()
@@ -21,6 +22,7 @@ def test_the_document_is_where_clients_look(server: Server, prefix: str) -> None
     assert not any(path.startswith("/default") for path in document["paths"])
 
 
+@pytest.mark.shows("GET /openapi.yaml")
 def test_the_document_is_there_as_yaml(server: Server) -> None:
     text = server.client.get(f"{server.url}/openapi.yaml").text
     assert yaml.safe_load(text) == server.client.get(f"{server.url}/openapi.json").json()
@@ -102,6 +104,7 @@ def test_nothing_else_comes_out_of_the_folder(server: Server, name: str) -> None
     assert server.client.get(f"{server.url}/static/{name}").status_code in {400, 404}
 
 
+@pytest.mark.shows("GET /version")
 def test_the_version_tells_the_commit_of_a_checkout(server: Server) -> None:
     version = server.client.get(f"{server.url}/version").json()
     assert set(version) == {"version", "branch", "sha", "time"}

@@ -16,6 +16,7 @@ from tunesmith.server.kit.settings import Settings
 READINESS = "/api/v1/health/readiness"
 
 
+@pytest.mark.shows("GET /health", "GET /health/liveness", "GET /health/readiness")
 @pytest.mark.parametrize("path", ["health", "health/liveness", "health/readiness"])
 @pytest.mark.parametrize("prefix", ["/api/v1", "/default/api/v1"])
 def test_a_well_server_says_ok(server: Server, prefix: str, path: str) -> None:

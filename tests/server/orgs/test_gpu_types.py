@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import pytest
 from tests.live_server import Server
 
 from tunesmith.server.kit.platform import Machine
@@ -18,6 +19,7 @@ def test_a_machine_has_a_platform_for_each_kind_of_gpu_and_its_processor() -> No
     assert platforms(MACHINE) == found
 
 
+@pytest.mark.shows("GET :gpu_types")
 def test_the_server_tells_what_it_is_on(server: Server) -> None:
     reply = server.api("GET", ":gpu_types")
     assert reply.status_code == 200
