@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import JSONResponse
 
 from tunesmith.server.datasets import rules, service
 from tunesmith.server.datasets.repository import DatasetFilterDep
@@ -20,7 +19,7 @@ from tunesmith.server.kit.dependencies import (
 from tunesmith.server.kit.errors import NotFoundError
 from tunesmith.server.kit.ids import PathId
 from tunesmith.server.kit.pagination import PageDep
-from tunesmith.server.kit.wire import QueryText
+from tunesmith.server.kit.wire import NothingRsp, QueryText
 
 router = APIRouter(tags=["DATASET"])
 
@@ -73,13 +72,13 @@ def update_dataset(
     return service.update_dataset(session, caller, dataset_id, request, vault, settings, hint)
 
 
-@router.delete(_ONE, response_model=DatasetRsp, response_model_exclude_unset=True)
+@router.delete(_ONE, response_model_exclude_unset=True)
 def delete_dataset(
     caller: CallerDep, dataset_id: PathId, session: RelievingSession, settings: SettingsDep, hint: HintDep
-) -> DatasetRsp | JSONResponse:
+) -> DatasetRsp | NothingRsp:
     """Forget a dataset. Its files in the workspace stay."""
     gone = service.delete_dataset(session, caller, dataset_id, settings, hint)
-    return gone or JSONResponse({})
+    return gone or NothingRsp()
 
 
 @router.get(f"{_ONE}/specs/{{action}}/schema")

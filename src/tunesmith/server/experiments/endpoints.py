@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from fastapi.responses import JSONResponse
 
 from tunesmith.server.experiments import service
 from tunesmith.server.experiments.repository import ExperimentFilterDep
@@ -20,6 +19,7 @@ from tunesmith.server.kit.dependencies import (
 )
 from tunesmith.server.kit.ids import PathId
 from tunesmith.server.kit.pagination import PageDep
+from tunesmith.server.kit.wire import NothingRsp
 
 router = APIRouter(tags=["EXPERIMENT"])
 
@@ -74,13 +74,13 @@ def update_experiment(
     return service.update_experiment(session, caller, experiment_id, request, vault)
 
 
-@router.delete(_ONE, response_model=ExperimentRsp, response_model_exclude_unset=True)
+@router.delete(_ONE, response_model_exclude_unset=True)
 def delete_experiment(
     caller: CallerDep, experiment_id: PathId, session: RelievingSession, settings: SettingsDep, hint: HintDep
-) -> ExperimentRsp | JSONResponse:
+) -> ExperimentRsp | NothingRsp:
     """Forget an experiment and its jobs. Results in the workspace stay."""
     gone = service.delete_experiment(session, caller, experiment_id, settings, hint)
-    return gone or JSONResponse({})
+    return gone or NothingRsp()
 
 
 @router.get(f"{_ONE}/specs/{{action}}/schema")

@@ -85,6 +85,12 @@ class Reply(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
+class NothingRsp(Reply):
+    """An empty object: what was to be deleted is not there (any more)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class ErrorRsp(Reply):
     """What every refusal says."""
 

@@ -1,7 +1,6 @@
 """Endpoints of workspaces."""
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
 
 from tunesmith.server.kit.bulk import BulkReply, bulk
 from tunesmith.server.kit.dependencies import (
@@ -15,6 +14,7 @@ from tunesmith.server.kit.dependencies import (
 )
 from tunesmith.server.kit.ids import PathId
 from tunesmith.server.kit.pagination import PageDep
+from tunesmith.server.kit.wire import NothingRsp
 from tunesmith.server.workspaces import service
 from tunesmith.server.workspaces.repository import WorkspaceFilterDep
 from tunesmith.server.workspaces.schemas import WorkspaceChange, WorkspaceIds, WorkspaceReq, WorkspaceRsp
@@ -68,10 +68,10 @@ def update_workspace(
     return service.update_workspace(session, caller, workspace_id, request, move, vault)
 
 
-@router.delete(_ONE, response_model=WorkspaceRsp)
+@router.delete(_ONE)
 def delete_workspace(
     caller: CallerDep, workspace_id: PathId, session: RelievingSession
-) -> WorkspaceRsp | JSONResponse:
+) -> WorkspaceRsp | NothingRsp:
     """Forget a workspace. Its files stay."""
     gone = service.delete_workspace(session, caller, workspace_id)
-    return gone or JSONResponse({})
+    return gone or NothingRsp()
