@@ -65,7 +65,9 @@ def test_what_is_not_available_is_told_with_what_is(dataset_type, dataset_format
 def test_every_layout_is_content_with_all_its_files(pair):
     layout = layouts()[pair]
     everything = [name.replace("*", "x") for need in layout.needs for name in need.any_of]
-    assert layout.missing(everything, layout.intents) == []
+    for intent in layout.intents:
+        assert layout.missing(everything, [intent]) == []
+    assert bool(layout.missing(everything, layout.intents)) == layout.one_intent
     assert set(layout.files(everything)) == set(everything)
 
 

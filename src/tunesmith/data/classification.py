@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from tunesmith.data.classes import canonical, read_classes
+from tunesmith.data.classmap import read_classmap
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.image_tree import image_tree
 from tunesmith.data.pulled import PulledFolder
@@ -42,7 +43,9 @@ class ClassificationData:
             DatasetError: its class list is unusable.
         """
         folder = PulledFolder(pulled)
-        listed = folder.files / "classes.txt"
+        listed, mapped = folder.files / "classes.txt", folder.files / "classmap.json"
+        if mapped.exists():
+            return cls(folder, read_classmap(mapped))
         return cls(folder, read_classes(listed) if listed.exists() else ())
 
     def serves(self, role: Role) -> bool:
@@ -72,6 +75,19 @@ class ClassificationData:
         if role != "test":
             self._require_labels(archive, samples)
         return sorted(samples, key=lambda sample: sample.name)
+
+    def images(self, role: Role) -> list[Path]:
+        """The images for a role, sorted, whether or not they lie in class folders: to learn without labels.
+
+        Raises:
+            DatasetError: no archive serves the role, or it is empty.
+        """
+        archive = self._archive(role)
+        if archive is None:
+            raise DatasetError(self._missing(role))
+        if images := image_tree(archive).images():
+            return images
+        raise DatasetError(f"{archive.name}.tar.gz holds no image; upload images and pull again.")
 
     def _label(self, folder: str) -> int | None:
         return self._indices.get(canonical(folder))

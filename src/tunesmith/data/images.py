@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
+    ExifTags,
     GifImagePlugin,
     Image,
     ImageOps,
@@ -32,6 +33,7 @@ _FORMATS = (
     TiffImagePlugin.TiffImageFile.format,
     WebPImagePlugin.WebPImageFile.format,
 )
+_ON_ITS_SIDE = frozenset({5, 6, 7, 8})  # EXIF orientations
 # What Pillow's decoders raise on hostile or broken files.
 _BROKEN = (
     OSError,
@@ -75,6 +77,21 @@ def flaw(path: Path) -> str | None:
     except _BROKEN as error:
         return _reason(error)
     return None
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height of what `open_rgb` gives, from the file's header alone: no pixel is decoded.
+
+    Raises:
+        DatasetError: the file is not an image; the message names it and the reason.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            width, height = image.size
+            turned = image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
+    except _BROKEN as error:
+        raise DatasetError(f"{path.name} {_reason(error)}; replace or remove the file.") from error
+    return (height, width) if turned else (width, height)
 
 
 def _opened(path: Path) -> Image.Image:

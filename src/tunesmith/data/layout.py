@@ -38,6 +38,7 @@ class Layout:
         check: the module with `check(Inside) -> counts`, which looks into pulled files; workers import it.
         classes: the file that lists the classes, or none.
         optional: further files that belong to it where they are; patterns too.
+        one_intent: whether a dataset is used for exactly one of the intents.
     """
 
     type: DatasetType
@@ -47,6 +48,7 @@ class Layout:
     check: str
     classes: str | None = None
     optional: tuple[str, ...] = ()
+    one_intent: bool = False
 
     def missing(self, keys: Collection[str], intents: Iterable[str] = ()) -> list[Finding]:
         """What forbids the use of a folder that holds these keys: wrong intents and missing files."""
@@ -55,6 +57,8 @@ class Layout:
         for intent in wanted:
             if intent not in self.intents:
                 found.error("intent", "use_for", *self._wrong_intent(intent))
+        if self.one_intent and len(wanted) > 1:
+            found.error("intent", "use_for", *self._several_intents())
         for need in self.needs:
             applies = need.intent is None or not wanted or need.intent in wanted
             if applies and not _matching(need.any_of, keys):
@@ -66,6 +70,9 @@ class Layout:
         """Those of the keys that belong to the dataset, sorted."""
         names = [name for need in self.needs for name in need.any_of]
         return tuple(sorted(_matching([*names, *self.optional], keys)))
+
+    def _several_intents(self) -> tuple[str, str]:
+        return f"must name one use for {self.type}", f"Name one of: {', '.join(self.intents)}."
 
     def _wrong_intent(self, intent: str) -> tuple[str, str]:
         allowed = ", ".join(self.intents)

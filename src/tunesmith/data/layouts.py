@@ -4,14 +4,22 @@ from functools import cache
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.families import (
+    action_recognition,
     bevfusion,
     centerpose,
     classification,
     maxine,
+    ml_recog,
     not_restricted,
+    ocdnet,
+    ocrnet,
+    optical_inspection,
     pointpillars,
     pose_classification,
+    re_identification,
+    stylegan_xl,
     user_custom,
+    visual_changenet,
     vlm,
 )
 from tunesmith.data.layout import Layout
@@ -19,13 +27,21 @@ from tunesmith.data.types import DATASET_TYPES, formats_of
 
 _FAMILIES = (
     classification,
+    action_recognition,
     bevfusion,
     centerpose,
     maxine,
+    ml_recog,
     not_restricted,
+    ocdnet,
+    ocrnet,
+    optical_inspection,
     pointpillars,
     pose_classification,
+    re_identification,
+    stylegan_xl,
     user_custom,
+    visual_changenet,
     vlm,
 )
 

@@ -1,4 +1,4 @@
-"""Image classification: archives of class folders."""
+"""Image classification: archives of class folders, or of images alone."""
 
 from tunesmith.data.layout import ALL_INTENTS, Layout, Need
 from tunesmith.data.types import DatasetFormat, DatasetType, Intent
@@ -19,8 +19,20 @@ def _layout(
     )
 
 
+_CUSTOM = Layout(
+    DatasetType.IMAGE_CLASSIFICATION,
+    DatasetFormat.CUSTOM,
+    ALL_INTENTS,
+    needs=(_SPLITS, Need(("val.csv",))),
+    check="tunesmith.data.checks.custom",
+)
+
+
 LAYOUTS = (
     _layout(DatasetFormat.CLASSIFICATION_PYT, classes="classes.txt"),
+    _layout(DatasetFormat.CLASSIFICATION_TF2, classes="classmap.json"),
     _layout(DatasetFormat.DEFAULT),
+    _layout(DatasetFormat.SSL),
+    _CUSTOM,
     _layout(DatasetFormat.RAW, (Intent.TESTING,)),
 )

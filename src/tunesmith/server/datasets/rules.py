@@ -28,7 +28,7 @@ def check_use(dataset_type: str, dataset_format: str, use_for: Iterable[Intent])
     """What the dataset is to be used for, each once.
 
     Raises:
-        BadRequestError: its format cannot be used for that.
+        BadRequestError: its format cannot be used for that, or for a single use alone.
     """
     layout = _layout(dataset_type, dataset_format)
     chosen = list(dict.fromkeys(use_for))
@@ -38,6 +38,11 @@ def check_use(dataset_type: str, dataset_format: str, use_for: Iterable[Intent])
                 f"use_for: a dataset of type {dataset_type} and format {dataset_format} cannot be used for "
                 f"{intent}; it can be used for: {', '.join(layout.intents)}"
             )
+    if layout.one_intent and len(chosen) != 1:
+        raise BadRequestError(
+            f"use_for: a dataset of type {dataset_type} must be used for exactly one of: "
+            f"{', '.join(layout.intents)}; {len(chosen)} were given"
+        )
     return [str(intent) for intent in chosen]
 
 
