@@ -38,6 +38,7 @@ def test_a_whole_dataset_is_counted(report):
 def test_samples_can_be_read(report, tmp_path, top):
     assert report(top=top).valid
     first, _ = ObjectronData.open(tmp_path / "cache").samples("train")
+    assert first.annotation
     found = read_annotation(first.annotation)
     assert (found.camera.fx, found.camera.cx) == (600, 300)
     (bike,) = found.objects

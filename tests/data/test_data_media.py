@@ -13,7 +13,8 @@ BROKEN = b"\x89PNG broken"
 @pytest.fixture
 def report(tmp_path):
     def run(pair, files, intents=()):
-        return look(tmp_path, *pair.split("/"), files, intents)
+        dataset_type, dataset_format = pair.split("/")
+        return look(tmp_path, dataset_type, dataset_format, files, intents)
 
     return run
 

@@ -1,6 +1,5 @@
 """Sequences of skeletons and their labels, in the folder of their kind."""
 
-import io
 import os
 import pickle
 
@@ -9,40 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.data.looking import errors, is_read_or_refused, look, warnings
+from tests.data.skeleton_data import labels, npy, sequences, skeletons
 
 from tunesmith.data.errors import DatasetError, FileFlawError
 from tunesmith.data.skeletons import SkeletonData, read_labels, read_sequences
 
 
-def npy(array):
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
-def sequences(count=4, joints=34, persons=1, frames=5):
-    shape = (count, 3, frames, joints, persons)
-    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
-
-
-def labels(values=(0, 1, 0, 1)):
-    return pickle.dumps(([f"video_{index}" for index in range(len(values))], list(values)))
-
-
-def dataset(graph="nvidia", joints=34, **changes):
-    files = {
-        "train_data.npy": npy(sequences(joints=joints)),
-        "train_label.pkl": labels(),
-        "val_data.npy": npy(sequences(2, joints)),
-        "val_label.pkl": labels((1, 0)),
-    } | {name.replace("__", "."): data for name, data in changes.items()}
-    return {f"{graph}/{name}": data for name, data in files.items() if data is not None}
-
-
 @pytest.fixture
 def report(tmp_path):
     def run(files=None, **options):
-        return look(tmp_path, "pose_classification", "default", files or dataset(), ["training"], **options)
+        return look(tmp_path, "pose_classification", "default", files or skeletons(), ["training"], **options)
 
     return run
 
@@ -50,7 +25,7 @@ def report(tmp_path):
 @pytest.mark.shows("dataset pose_classification/default")
 @pytest.mark.parametrize(("graph", "joints"), [("nvidia", 34), ("kinetics", 18)])
 def test_a_whole_dataset_is_counted_and_read(report, tmp_path, graph, joints):
-    found = report(dataset(graph, joints))
+    found = report(skeletons(graph, joints))
     assert found.findings == ()
     assert found.counts["samples"] == {"train": 4, "val": 2}
     assert found.counts["classes"] == {"train": {"0": 2, "1": 2}, "val": {"0": 1, "1": 1}}
@@ -64,13 +39,13 @@ def test_a_whole_dataset_is_counted_and_read(report, tmp_path, graph, joints):
 
 
 def test_what_is_missing_is_named_with_both_folders(report):
-    assert errors(report(dataset(val_data__npy=None))) == [
+    assert errors(report(skeletons(val_data__npy=None))) == [
         ("nvidia/val_data.npy or kinetics/val_data.npy", "is missing")
     ]
 
 
 def test_files_of_both_kinds_do_not_complete_one_another(report):
-    files = dataset(val_data__npy=None) | {"kinetics/val_data.npy": npy(sequences(2, 18))}
+    files = skeletons(val_data__npy=None) | {"kinetics/val_data.npy": npy(sequences(2, 18))}
     found = report(files)
     assert errors(found) == [("nvidia/val_data.npy", "is missing: the other files are of the other kind")]
     assert warnings(found) == [("kinetics", "lies beside nvidia and is left out")]
@@ -94,7 +69,7 @@ def test_files_of_both_kinds_do_not_complete_one_another(report):
     ],
 )
 def test_arrays_that_cannot_be_used_are_errors(report, data, words):
-    file, message = errors(report(dataset(train_data__npy=data)))[0]
+    file, message = errors(report(skeletons(train_data__npy=data)))[0]
     assert file == "nvidia/train_data.npy"
     assert words in message
 
@@ -112,7 +87,7 @@ def test_headers_that_promise_too_much_are_refused(tmp_path):
 def test_samples_without_a_skeleton_and_wider_numbers_are_pointed_out(report):
     data = sequences().astype(np.float64)
     data[2] = 0
-    found = report(dataset(train_data__npy=npy(data)))
+    found = report(skeletons(train_data__npy=npy(data)))
     assert found.valid
     assert warnings(found) == [
         ("nvidia/train_data.npy", "holds float64 values, which are read as float32"),
@@ -143,18 +118,20 @@ class Shell:
     ],
 )
 def test_labels_that_cannot_be_used_are_errors(report, data, words):
-    ((file, message),) = errors(report(dataset(train_label__pkl=data)))
+    ((file, message),) = errors(report(skeletons(train_label__pkl=data)))
     assert file == "nvidia/train_label.pkl"
     assert words in message
 
 
 @pytest.mark.parametrize("kind", [np.array, tuple, lambda values: list(np.array(values, np.uint8))])
 def test_labels_may_be_arrays_tuples_or_numbers_of_numpy(report, kind):
-    assert report(dataset(train_label__pkl=pickle.dumps((["a", "b", "c", "d"], kind([0, 1, 0, 1])), 2))).valid
+    assert report(
+        skeletons(train_label__pkl=pickle.dumps((["a", "b", "c", "d"], kind([0, 1, 0, 1])), 2))
+    ).valid
 
 
 def test_classes_that_are_never_learnt_or_skipped_are_pointed_out(report):
-    found = report(dataset(train_label__pkl=labels((0, 3, 0, 3)), val_label__pkl=labels((1, 0))))
+    found = report(skeletons(train_label__pkl=labels((0, 3, 0, 3)), val_label__pkl=labels((1, 0))))
     assert found.valid
     assert [message for _, message in warnings(found)] == [
         "has samples of the class 1, of which the training samples have none",
@@ -163,7 +140,7 @@ def test_classes_that_are_never_learnt_or_skipped_are_pointed_out(report):
 
 
 def test_a_reader_refuses_labels_that_do_not_fit(report, tmp_path):
-    report(dataset(train_label__pkl=labels((0, 1))))
+    report(skeletons(train_label__pkl=labels((0, 1))))
     with pytest.raises(DatasetError, match="holds 2 labels for 4 samples"):
         SkeletonData.open(tmp_path / "cache").skeletons("train")
 
