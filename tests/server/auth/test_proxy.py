@@ -102,6 +102,9 @@ def test_the_organisation_in_the_path_must_be_the_callers(guarded: Server, rival
         "/api/v1/orgs//rivals",
         "/x/orgs/acme/orgs/rivals",
         "/api/v1/login/../orgs/acme/workspaces",
+        "//orgs/rivals/workspaces",
+        "/api/v1/orgs/rivals#/orgs/acme",
+        "http://[/api/v1/orgs/acme",
     ],
 )
 def test_a_path_with_tricks_does_not_pass(guarded: Server, url: str) -> None:

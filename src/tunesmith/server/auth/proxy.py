@@ -4,7 +4,9 @@ nginx does so with `auth_request`: it sends the request's own credentials, and n
 headers.
 """
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
@@ -45,11 +47,23 @@ class Question:
     method: str
     url: str
 
-    @property
+    @cached_property
     def path(self) -> str:
-        """The path as the server would read it."""
-        path = unquote(urlsplit(self.url).path)
+        """The path as the server would read it.
+
+        Raises:
+            ForbiddenError: the URL is none.
+        """
+        path = unquote(self._raw_path())
         return path.removeprefix("/default") if path.startswith("/default/api/") else path
+
+    def _raw_path(self) -> str:
+        if self.url.startswith("/"):  # two slashes begin no host here: it is what a request line holds
+            return re.split("[?#]", self.url, maxsplit=1)[0]
+        try:
+            return urlsplit(self.url).path
+        except ValueError as error:
+            raise ForbiddenError(f"X-Original-Url is no URL: {error}") from None
 
     @property
     def is_open(self) -> bool:
