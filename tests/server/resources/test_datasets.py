@@ -56,6 +56,22 @@ def test_validation_can_be_left_out(house: House, ada: Person, space: str):
     assert "skip_validation" not in ada.get(f"datasets/{dataset_id}")
 
 
+def test_every_image_can_be_asked_to_be_checked(house: House, ada: Person, space: str):
+    dataset_id = new_dataset(ada, space, check_all_images=True)
+    assert house.pull_of(dataset_id).specs == {"check_all_images": True}
+    house.settle_pull(dataset_id, "pull_complete")
+    ada.patch(f"datasets/{dataset_id}", {"check_all_images": False, "cloud_file_path": "/data/other"})
+    assert house.pull_of(dataset_id).specs == {}
+
+
+@pytest.mark.parametrize("use_for", [[], ["training", "evaluation"]])
+def test_words_are_for_one_use(house: House, ada: Person, space: str, use_for: list[str]):
+    body = {"type": "ocrnet", "format": "default", "workspace": space, "cloud_file_path": "/w"}
+    refusal = ada.refused(400, "POST", "datasets", body | {"use_for": use_for})
+    assert "exactly one of: training, evaluation" in refusal
+    assert ada.post("datasets", body | {"use_for": ["evaluation"]})["use_for"] == ["evaluation"]
+
+
 def test_the_pull_is_no_job_of_the_dataset(house: House, ada: Person, space: str):
     dataset_id = new_dataset(ada, space)
     pull = house.pull_of(dataset_id).id

@@ -117,6 +117,15 @@ def test_validation_can_be_skipped(s3_server, job):
     assert pull(run_of(job(location, {"skip_validation": True}), s3_server))["valid"] is True
 
 
+def test_every_image_is_checked_on_request(s3_server, job, monkeypatch):
+    monkeypatch.setattr("tunesmith.data.inside.sample", lambda images: images[:1])
+    location = s3_server.location()
+    files = Files(location, s3_server.secrets)
+    files.write("images_train.tar.gz", split("images_train"))
+    files.write("classes.txt", b"cat\ndog\n")
+    assert pull(run_of(job(location, {"check_all_images": True}), s3_server))["counts"]["decoded"] == 4
+
+
 def test_a_store_without_the_bucket_fails_the_job(s3_server, job):
     store = S3Store(id="w", bucket="no-such-bucket", endpoint_url=s3_server.url)
     with pytest.raises(StorageError, match="no-such-bucket"):

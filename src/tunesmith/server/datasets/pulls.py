@@ -20,6 +20,8 @@ from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.workspaces.tables import Workspace
 
+_OPTIONS = ("skip_validation", "check_all_images")
+
 
 def frozen_datasets(session: Session, datasets: Sequence[Dataset]) -> list[FrozenDataset]:
     """The datasets as a job keeps them: as they were pulled, under the name and use that they have now.
@@ -58,7 +60,7 @@ def start_pull(session: Session, dataset: Dataset) -> None:
             internal=True,
             action=PULL,
             slot=Slot.IO,
-            specs={"skip_validation": True} if dataset.skip_validation else {},
+            specs={name: True for name in _OPTIONS if getattr(dataset, name)},
             inputs=frozen.dump(),
         )
     )

@@ -37,6 +37,11 @@ class DatasetReq(Body):
     use_for: Annotated[list[Intent], Field(max_length=3)] | None = None
     base_experiment: BaseExperiments = Field([])
     skip_validation: bool | None = None
+    check_all_images: bool | None = Field(
+        None,
+        description="Whether the pull decodes every image, and not a sample of a large set.",
+        json_schema_extra={"x-tunesmith": True},
+    )
     authorized_party_nca_id: Link | None = ""
     docker_env_vars: EnvVars = Field({}, description="Never shown again.")
     user_id: UUID | None = Field(None, description="Ignored: a dataset belongs to who creates it.")

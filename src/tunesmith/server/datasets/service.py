@@ -50,6 +50,7 @@ def create_dataset(
         base_experiment=check_base_experiments(request.base_experiment),
         authorized_party_nca_id=request.authorized_party_nca_id or "",
         skip_validation=bool(request.skip_validation),
+        check_all_images=bool(request.check_all_images),
         sealed_private=sealed_with(vault, None, request, _PRIVATE),
         **request.model_dump(include=_PLAIN),
     )
@@ -113,6 +114,8 @@ def update_dataset(
         dataset.base_experiment = check_base_experiments(request.base_experiment)
     if "skip_validation" in sent:
         dataset.skip_validation = bool(request.skip_validation)
+    if "check_all_images" in sent:
+        dataset.check_all_images = bool(request.check_all_images)
     dataset.sealed_private = sealed_with(vault, dataset.sealed_private, request, _PRIVATE)
     if _wants_pull(dataset, request):
         _set_source(session, caller, dataset, request)

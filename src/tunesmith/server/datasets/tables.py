@@ -28,6 +28,7 @@ class Dataset(Owned):
     base_experiment: Mapped[list[Any]] = mapped_column(default=list)
     authorized_party_nca_id: Mapped[str] = mapped_column(String(2048), default="")
     skip_validation: Mapped[bool] = mapped_column(default=False)
+    check_all_images: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(String(32), default="starting", index=True)
     status_reason: Mapped[str] = mapped_column(Text, default="")
     revision: Mapped[int] = mapped_column(default=1)

@@ -18,7 +18,8 @@ _FAREWELL = 0.5
 def pull(run: Run) -> dict[str, Any]:
     """Pull the one dataset of the request; its report, with `valid` and `sentence` beside it.
 
-    An invalid dataset is a result here, not a failure. The spec `skip_validation` leaves the inside unread.
+    An invalid dataset is a result here, not a failure. The spec `skip_validation` leaves the inside unread,
+    `check_all_images` has every image of a large set decoded.
 
     Raises:
         StoppedError: asked to stop; what has arrived is kept.
@@ -36,6 +37,7 @@ def pull(run: Run) -> dict[str, Any]:
             on_progress=watch.on_progress,
             should_stop=watch.should_stop,
             skip_validation=bool(run.request.specs.get("skip_validation")),
+            all_images=bool(run.request.specs.get("check_all_images")),
         )
         return {**report.model_dump(mode="json"), "valid": report.valid, "sentence": report.sentence()}
 
