@@ -113,6 +113,11 @@ def test_annotations_that_cannot_be_used_are_errors(report, data, words):
     assert words in message
 
 
+def test_names_that_no_database_takes_are_made_printable(report):
+    found = report({"bike_1/00001.json": annotation(pose(**{"class": "bi\0ke\ud800"}))})
+    assert found.counts["objects"]["train"] == {"bi?ke?": 1, "bike": 1}
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),

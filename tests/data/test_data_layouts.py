@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from tunesmith.data.errors import DatasetError
-from tunesmith.data.layout import archive_stem
+from tunesmith.data.layout import Need, archive_stem
 from tunesmith.data.layouts import layout_for, layouts
 
 PYT = ("image_classification", "classification_pyt")
@@ -75,3 +77,11 @@ def test_archives_are_known_by_their_suffix():
     assert archive_stem("a/images_train.tar.gz") == "a/images_train"
     assert archive_stem("x.zip") == "x"
     assert archive_stem("classes.txt") is None
+
+
+def test_suffixes_and_other_patterns_are_matched_alike():
+    keys = ["a.png", "deep/er/B.PNG", "c.pngx", "x.json", "d/x.json", "images/1.tar.gz", "images.tar.gz"]
+    names = ("*.png", "*.PNG", "x.json", "images/*.tar.gz")
+    layout = replace(layout_for(*PYT), needs=(Need(names),))
+    assert layout.files(keys) == ("a.png", "deep/er/B.PNG", "images/1.tar.gz", "x.json")
+    assert replace(layout, optional=("*",)).files(keys) == tuple(sorted(keys))

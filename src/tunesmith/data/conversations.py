@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from tunesmith.data.errors import FileFlawError
-from tunesmith.data.text_files import parse_json, read_json, read_text
+from tunesmith.data.text_files import parse_json, printable, read_json, read_text
 
 DATASET_FILE = "dataset.yaml"
 ASKS, ANSWERS = "human", "gpt"
@@ -83,7 +83,7 @@ def _part(path: Path, name: Any, entry: Any) -> Part:
     if not isinstance(data_path, str) or not data_path or not isinstance(media_dir, str):
         label = name[:80] if isinstance(name, str) else "?"
         raise FileFlawError(path.name, f"has no data_path in the part {label!r}", _REMEDY)
-    return Part(str(name), data_path, media_dir or str(PurePosixPath(data_path).parent))
+    return Part(printable(str(name)), data_path, media_dir or str(PurePosixPath(data_path).parent))
 
 
 def read_conversations(path: Path) -> Iterator[Conversation | FileFlawError]:

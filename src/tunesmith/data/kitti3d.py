@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunesmith.data.errors import FileFlawError
-from tunesmith.data.text_files import read_text
+from tunesmith.data.text_files import printable, read_text
 
 IGNORED = "DontCare"
 _COLUMNS = "type truncated occluded alpha left top right bottom height width length x y z rotation"
@@ -68,8 +68,8 @@ def _object(path: Path, number: int, line: str) -> Object3D:
     truncated, occluded, alpha, left, top, right, bottom = values[:7]
     height, width, length, x, y, z, rotation = values[7:14]
     if name != IGNORED and min(height, width, length) < _SMALLEST:
-        fault = f"has an object ({name[:40]}) that is smaller than a millimetre in line {number}"
+        fault = f"has an object ({printable(name, 40)}) that is smaller than a millimetre in line {number}"
         raise FileFlawError(path.name, fault, "Correct the height, width and length, or remove the line.")
     box, size, location = (left, top, right, bottom), (height, width, length), (x, y, z)
     score = values[14] if len(values) > 14 else None
-    return Object3D(name, truncated, int(occluded), alpha, box, size, location, rotation, score)
+    return Object3D(printable(name), truncated, int(occluded), alpha, box, size, location, rotation, score)

@@ -1,5 +1,6 @@
 """What a format of a dataset type consists of: its files, its uses, and who looks inside."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -91,8 +92,11 @@ def archive_stem(key: str) -> str | None:
 
 def _matching(names: Iterable[str], keys: Collection[str]) -> set[str]:
     plain = {name for name in names if "*" not in name}
-    patterns = [name for name in names if name not in plain]
+    endings = tuple({name[1:] for name in names if re.fullmatch(r"\*[^*?\[]+", name)})
+    patterns = [name for name in names if name not in plain and name[1:] not in endings]
     found = plain.intersection(keys)
+    # Most patterns are suffixes, and listings long: this is far faster than to match each pattern.
+    found.update(key for key in keys if key.endswith(endings))
     return found | {key for key in keys if any(fnmatchcase(key, pattern) for pattern in patterns)}
 
 

@@ -11,7 +11,7 @@ from tunesmith.data.errors import FileFlawError
 from tunesmith.data.partners import Kind, kind
 from tunesmith.data.pulled import PulledFolder
 from tunesmith.data.suffixes import IMAGE_SUFFIXES
-from tunesmith.data.text_files import read_json
+from tunesmith.data.text_files import printable, read_json
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -137,9 +137,8 @@ def _object(path: Path, index: int, value: Any) -> PosedObject:
         fault = f"has a quaternion in object {index} of the length {length:.3g}, not 1"
         raise FileFlawError(path.name, fault, "Divide the quaternion by its length, or remove the object.")
     name = value.get("class", "")
-    return PosedObject(
-        name[:100] if isinstance(name, str) else "", cuboid, keypoints, scale, quaternion / length
-    )
+    shown = printable(name) if isinstance(name, str) else ""
+    return PosedObject(shown, cuboid, keypoints, scale, quaternion / length)
 
 
 def _field(path: Path, value: Any, name: str, index: int | None = None) -> Any:

@@ -28,6 +28,11 @@ def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:
         raise FileFlawError(path.name, "is no file", "Add it to the dataset.") from None
 
 
+def printable(text: str, limit: int = 100) -> str:
+    """A name that a stranger gave, as it can be shown and stored: no database takes every character."""
+    return "".join(one if one.isprintable() else "?" for one in text[:limit])
+
+
 def read_json(path: Path, limit: int = JSON_LIMIT) -> Any:
     """What a JSON file holds.
 

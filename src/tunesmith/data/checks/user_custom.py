@@ -11,6 +11,7 @@ from tunesmith.data.inside import Inside
 from tunesmith.data.loose_files import FileIndex
 from tunesmith.data.medical import DATALIST, MANIFEST, Study, read_studies
 from tunesmith.data.nifti import Volume, is_nifti, read_volume
+from tunesmith.data.text_files import printable
 
 
 def check(inside: Inside) -> Counts:
@@ -73,8 +74,8 @@ class _Look:
         if image != label:
             self._inside.findings.error(
                 "sizes",
-                study.labels[0][:200],
-                f"has {label} voxels, and its image {study.images[0][:200]} has {image}",
+                printable(study.labels[0], 200),
+                f"has {label} voxels, and its image {printable(study.images[0], 200)} has {image}",
                 "Bring the label to the grid of its image.",
             )
 

@@ -32,7 +32,7 @@ def check(inside: Inside) -> Counts:
         return {}
     check_archives(inside)
     looked = _Look(inside)
-    counts = {part.name[:80]: looked.count(part) for part in parts}
+    counts = {part.name: looked.count(part) for part in parts}
     images = [path for path in looked.media if is_image(path)]
     videos = [path for path in looked.media if is_video(path)]
     check_videos(inside, videos)
