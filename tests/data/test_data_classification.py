@@ -240,6 +240,7 @@ def test_unlabelled_training_images_are_errors(look):
     assert not look(train=archive({"1.png": png()})).valid
 
 
+@pytest.mark.shows("dataset image_classification/default", "dataset image_classification/raw")
 @pytest.mark.parametrize("form", ["raw", "default"])
 def test_formats_without_classes_take_images_at_any_depth(look, tmp_path, form):
     test = archive({"images_test/a/b/1.png": png(), "images_test/2.png": png()})

@@ -70,6 +70,7 @@ def test_a_finished_pull_is_not_repeated(pulled, source):
     assert pulled(nowhere) == first
 
 
+@pytest.mark.shows("dataset image_classification/classification_pyt")
 def test_real_scans_are_valid(digits_dataset, pulled):
     report = pulled(Files(Location(store=FolderStore(id="w", path=digits_dataset)), {}))
     assert report.findings == ()

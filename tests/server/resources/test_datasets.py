@@ -39,6 +39,7 @@ def test_a_new_dataset_has_the_defaults_of_the_api(ada: Person, space: str):
     }
 
 
+@pytest.mark.shows("POST /datasets")
 def test_a_new_dataset_is_pulled_at_once(house: House, ada: Person, space: str):
     dataset_id = new_dataset(ada, space, cloud_file_path="/data/train/", use_for=["training"])
     job = house.pull_of(dataset_id)
@@ -82,6 +83,7 @@ def test_the_pull_is_no_job_of_the_dataset(house: House, ada: Person, space: str
         assert "not found" in ada.refused(404, method, f"datasets/{dataset_id}/jobs/{pull}{verb}")
 
 
+@pytest.mark.shows("GET /datasets/{dataset_id}")
 def test_an_invalid_dataset_is_shown_with_its_reason(house: House, ada: Person, space: str):
     dataset_id = new_dataset(ada, space)
     house.settle_pull(dataset_id, "invalid_pull", "classes.txt: is missing. Upload it.")
@@ -168,6 +170,7 @@ def test_secrets_are_sealed_and_never_come_back(house: House, ada: Person, space
     assert "hush" not in text
 
 
+@pytest.mark.shows("PATCH /datasets/{dataset_id}", "PUT /datasets/{dataset_id}")
 def test_a_patch_changes_what_it_names_and_nothing_else(ada: Person, space: str):
     dataset_id = new_dataset(ada, space, name="pets", shared=True, description="cats")
     reply = ada.patch(f"datasets/{dataset_id}", {"shared": False, "description": ""})
@@ -205,6 +208,7 @@ def test_the_copy_that_a_waiting_job_needs_is_kept(lab: Lab):
     assert (copies / "1").exists()
 
 
+@pytest.mark.shows("GET /datasets:get_formats", "POST /datasets:get_formats")
 def test_formats_are_those_that_work_here(ada: Person):
     intents = ["training", "evaluation", "testing"]
     for name in ("image_classification", "classification_pyt"):
@@ -216,6 +220,7 @@ def test_formats_are_those_that_work_here(ada: Person):
     assert ada.post("datasets:get_formats?dataset_type=nonsense") == nothing
 
 
+@pytest.mark.shows("GET /datasets")
 def test_lists_are_filtered_sorted_and_paged(ada: Person, space: str):
     for name in ("ant", "bee", "cat"):
         new_dataset(ada, space, name=name, description=f"a {name}")
@@ -277,6 +282,7 @@ def test_an_id_that_is_none_is_refused(ada: Person, identity: str):
     assert reply.json()["error_desc"]
 
 
+@pytest.mark.shows("DELETE /datasets/{dataset_id}")
 def test_deleting(house: House, ada: Person, space: str):
     dataset_id = new_dataset(ada, space)
     copies = house.settings.datasets_dir / dataset_id
@@ -320,6 +326,7 @@ def test_what_a_waiting_job_reads_stays(lab: Lab):
     lab.ada.delete(f"datasets/{lab.train}")
 
 
+@pytest.mark.shows("POST /datasets/{dataset_id}/jobs", "GET /datasets/{dataset_id}/specs/{action}/schema")
 def test_no_action_runs_on_a_dataset_yet(ada: Person, space: str):
     dataset_id = new_dataset(ada, space)
     assert "analyze" in ada.refused(404, "GET", f"datasets/{dataset_id}/specs/analyze/schema")

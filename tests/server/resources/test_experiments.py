@@ -10,6 +10,7 @@ from tunesmith.server.jobs.states import Status
 PYT = {"network_arch": "classification_pyt"}
 
 
+@pytest.mark.shows("POST /experiments")
 def test_a_new_experiment_has_the_defaults_of_the_api(ada: Person, space: str):
     reply = ada.post("experiments", PYT | {"workspace": space})
     for name in ("id", "created_on", "last_modified"):
@@ -182,6 +183,7 @@ def test_datasets_are_checked_when_they_are_attached(lab: Lab, house: House, bob
     assert both["train_datasets"] == [lab.val, lab.train]
 
 
+@pytest.mark.shows("PATCH /experiments/{experiment_id}", "PUT /experiments/{experiment_id}")
 def test_a_patch_changes_what_it_names_and_nothing_else(lab: Lab):
     before = lab.ada.patch(lab.path, {"shared": True, "tags": ["A", "b"], "tensorboard_enabled": True})
     after = lab.ada.patch(
@@ -234,6 +236,7 @@ def test_keys_are_sealed_and_hidden(lab: Lab):
     assert lab.ada.patch(lab.path, {"encryption_key": "tlt_encode"})["encryption_key"] == "tlt_encode"
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}")
 @pytest.mark.parametrize(
     ("jobs", "status"),
     [
@@ -288,6 +291,7 @@ def test_jobs_are_shown_in_short(lab: Lab):
     assert lab.ada.get("experiments")["experiments"][0]["jobs"] == jobs
 
 
+@pytest.mark.shows("GET /experiments")
 def test_lists_are_filtered_sorted_and_paged(ada: Person, space: str):
     for name, tags in (("ant", ["Small"]), ("bee", ["small", 'qu"ote']), ("cat", [])):
         ada.post("experiments", PYT | {"workspace": space, "name": name, "tags": tags})
@@ -343,6 +347,7 @@ def test_a_read_only_experiment_is_unlocked_first(lab: Lab):
     assert lab.ada.patch(lab.path, {"read_only": False, "name": "x"})["name"] == "x"
 
 
+@pytest.mark.shows("DELETE /experiments/{experiment_id}")
 def test_deleting(lab: Lab):
     ended, waiting = lab.trained(), lab.post("train", {})
     folder = lab.house.folder(ended)
@@ -371,6 +376,7 @@ def test_deleting_while_a_job_is_being_cancelled(lab: Lab):
     assert (left.status, left.experiment_id) == ("Canceling", None)
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}/specs/{action}/schema")
 def test_the_schema_of_an_action(lab: Lab):
     schema = lab.ada.get(f"{lab.path}/specs/evaluate/schema")
     assert {"evaluate", "train", "dataset", "model"} <= set(schema["default"])

@@ -22,6 +22,7 @@ def stored(lab: Lab, job_id: str) -> Job:
     return job
 
 
+@pytest.mark.shows("POST /experiments/{experiment_id}/jobs", "GET /experiments/{experiment_id}/jobs/{job_id}")
 def test_a_posted_job_is_a_bare_id_that_waits(lab: Lab):
     woken = lab.house.hint.woken
     specs = lab.ada.get(f"{lab.path}/specs/train/schema")["default"]
@@ -305,6 +306,7 @@ def test_the_jobs_of_all_experiments(lab: Lab, eve: Person):
     lab.ada.refused(400, "POST", "experiments/all/jobs", TRAIN)
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}/jobs")
 def test_jobs_are_listed_in_pages(lab: Lab):
     jobs = [lab.post("train", {}) for _ in range(3)]
     reply = lab.ada.get(f"{lab.path}/jobs", skip=1, size=1, sort="date-ascending", return_specs="false")
@@ -315,6 +317,7 @@ def test_jobs_are_listed_in_pages(lab: Lab):
     assert [one["id"] for one in newest_first] == jobs[::-1]
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}/jobs/{job_id}/schema")
 def test_the_schema_of_a_job_has_its_own_specs(lab: Lab):
     job = lab.post("train", {"train": {"num_epochs": 77}})
     schema = lab.ada.get(f"{lab.path}/jobs/{job}/schema")
@@ -322,6 +325,7 @@ def test_the_schema_of_a_job_has_its_own_specs(lab: Lab):
     assert schema["properties"]["train"]["properties"]["num_epochs"]["default"] == 10
 
 
+@pytest.mark.shows("POST /experiments/{experiment_id}/jobs/{job_id}:cancel")
 def test_cancelling(lab: Lab):
     waiting, running = lab.post("train", {}), lab.post("train", {})
     lab.house.move(running, Status.RUNNING)
@@ -343,6 +347,7 @@ def test_what_cannot_be_cancelled(lab: Lab, status: str):
     assert f"is {status}" in lab.ada.refused(400, "POST", f"{lab.path}/jobs/{job}:cancel")
 
 
+@pytest.mark.shows("DELETE /experiments/{experiment_id}/jobs/{job_id}")
 @pytest.mark.parametrize("status", ["Done", "Error", "Canceled", "Paused"])
 def test_deleting_a_job(lab: Lab, status: str):
     job = lab.post("train", {})

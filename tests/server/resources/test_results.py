@@ -35,12 +35,14 @@ def unpacked(archive: bytes) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore[union-attr]
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}/jobs/{job_id}:list_files")
 def test_files_are_listed_as_they_lie_in_the_workspace(lab: Lab, trained: str):
     names = lab.ada.get(f"{lab.path}/jobs/{trained}:list_files")
     assert sorted(names) == sorted(f"results/{trained}/{key}" for key in FILES)
     assert lab.ada.get(f"{lab.path}/jobs/{lab.post('train', {})}:list_files") == []
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}/jobs/{job_id}:download")
 def test_download_brings_every_file_and_the_log(lab: Lab, trained: str):
     log_to(lab, trained, b"epoch 1\n")
     reply = lab.ada.ask("GET", f"{lab.path}/jobs/{trained}:download")
@@ -55,6 +57,7 @@ def test_a_download_without_files_is_an_empty_archive(lab: Lab):
     assert unpacked(reply.content) == {}
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}/jobs/{job_id}:download_selective_files")
 def test_some_files_by_either_name(lab: Lab, trained: str):
     path = f"{lab.path}/jobs/{trained}:download_selective_files"
     wanted = ["model_epoch_010.pth", f"results/{trained}/model_latest.pth", "model_latest.pth"]
@@ -116,10 +119,12 @@ def test_nothing_selected_is_refused(lab: Lab, trained: str):
     )
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}/jobs/{job_id}:get_epoch_numbers")
 def test_epoch_numbers_are_epochs(lab: Lab, trained: str):
     assert lab.ada.get(f"{lab.path}/jobs/{trained}:get_epoch_numbers") == {"data": [2, 10]}
 
 
+@pytest.mark.shows("GET /experiments/{experiment_id}/jobs/{job_id}/logs")
 def test_a_log_can_be_read_while_it_is_written(lab: Lab):
     job = lab.post("train", {})
     path = f"{lab.path}/jobs/{job}/logs"

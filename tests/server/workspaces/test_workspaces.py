@@ -46,6 +46,7 @@ def refusal(account: Account, details: object, cloud_type: str = "self_hosted") 
 # --- what a workspace is ---
 
 
+@pytest.mark.shows("POST /workspaces")
 def test_a_folder_becomes_a_workspace(server: Server) -> None:
     folder = server.root / "new" / "deep"
     reply = create(server, name="Lab", cloud_type="self_hosted", cloud_specific_details={"path": str(folder)})
@@ -59,6 +60,7 @@ def test_a_folder_becomes_a_workspace(server: Server) -> None:
     assert folder.is_dir()
 
 
+@pytest.mark.shows("GET /workspaces/{workspace_id}")
 def test_a_client_reads_what_it_has_just_written(server: Server) -> None:
     for number in range(20):
         made = create(
@@ -272,6 +274,7 @@ def test_secrets_never_come_out(server: Server, s3_server: S3Server) -> None:
 # --- changes ---
 
 
+@pytest.mark.shows("PATCH /workspaces/{workspace_id}", "PUT /workspaces/{workspace_id}")
 def test_a_change_touches_what_it_names(server: Server) -> None:
     identity = server.local_workspace(server.folder("changes"), name="before", version="2.0.0")
     for method, change in (("PATCH", {"name": "after"}), ("PUT", {"shared": True})):
@@ -336,6 +339,7 @@ def test_organisations_do_not_get_into_each_others_folders(server: Server, forei
 # --- deletion ---
 
 
+@pytest.mark.shows("DELETE /workspaces/{workspace_id}")
 def test_a_deleted_workspace_is_gone_and_its_files_stay(server: Server) -> None:
     folder = server.folder("gone")
     (folder / "file").write_text("kept")
@@ -372,6 +376,7 @@ def test_a_dataset_alone_does_not_keep_its_workspace(server: Server) -> None:
     assert server.api("DELETE", f"/datasets/{dataset}").status_code == 200
 
 
+@pytest.mark.shows("DELETE /workspaces")
 def test_each_of_several_has_its_own_outcome(server: Server, colleague: Account) -> None:
     mine = server.local_workspace(server.folder("several"))
     theirs = colleague.local_workspace(server.folder("theirs"))
@@ -399,6 +404,7 @@ def test_an_id_that_is_none_has_the_code_of_its_own(server: Server) -> None:
 # --- lists ---
 
 
+@pytest.mark.shows("GET /workspaces")
 def test_lists_are_filtered_sorted_and_cut(server: Server) -> None:
     reader = server.account("readers", "eve")
     for name in ("beta", "alpha", "gamma"):
