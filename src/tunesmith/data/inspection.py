@@ -104,13 +104,14 @@ class InspectionData:
 
     @cached_property
     def lights(self) -> tuple[str, ...]:
-        """The lights under which more than half of the parts were photographed, sorted; ("",) if none.
+        """The lights that more than half of the photographed parts have, sorted; ("",) if there are none.
 
         Raises:
             FileFlawError: as `rows`.
         """
-        seen = Counter(light for row in self.rows for light in self._shots(row, "input_path") if light)
-        common = tuple(sorted(light for light, count in seen.items() if 2 * count > len(self.rows)))
+        found = [shots for row in self.rows if (shots := self._shots(row, "input_path"))]
+        seen = Counter(light for shots in found for light in shots if light)
+        common = tuple(sorted(light for light, count in seen.items() if 2 * count > len(found)))
         return common or ("",)
 
     def parts(self) -> list[InspectedPart]:
@@ -146,7 +147,7 @@ class InspectionData:
         shots, name = self._shots(row, column), row.values["object_name"]
         for light in self.lights:
             if light not in shots:
-                path = f"{row.values[column][:60]}/{name[:60]}{'_' if light else ''}{light}"
+                path = f"{tidy(row.values[column])[:60]}/{name[:60]}{'_' if light else ''}{light}"
                 fault = f"names {path!r} as {column} in line {row.number}, which images.tar.gz does not hold"
                 raise FileFlawError(TABLE, fault, "Add the image as .jpg, or remove the line.")
         return {light: shots[light] for light in self.lights}

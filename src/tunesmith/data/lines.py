@@ -59,7 +59,7 @@ def read_table(path: Path, columns: Sequence[str], *, header: bool = True) -> It
             if header and not is_header:
                 missing = ", ".join(name for name in columns if name not in names)
                 fault = f"does not name the column {missing} in its first line"
-                raise FileFlawError(path.name, fault, f"Begin it with the line: {','.join(columns)}")
+                raise FileFlawError(path.name, fault, f"Name the columns there: {','.join(columns)}.")
             places = {name: names[name] if is_header else place for place, name in enumerate(columns)}
             if is_header:
                 continue
