@@ -181,3 +181,27 @@ def test_a_file_that_changes_meanwhile_breaks_the_archive(content: list[bytes]):
 def test_a_long_name_is_packed():
     name = "a/" * 150 + "ü"
     assert unpacked(b"".join(tar_gz([Member(name, 1, 1.0, [b"x"])]))) == {name: b"x"}
+
+
+@pytest.mark.shows(
+    "GET /datasets/{dataset_id}/jobs",
+    "GET /datasets/{dataset_id}/jobs/{job_id}",
+    "GET /datasets/{dataset_id}/jobs/{job_id}/logs",
+    "GET /datasets/{dataset_id}/jobs/{job_id}/schema",
+    "GET /datasets/{dataset_id}/jobs/{job_id}:download",
+    "DELETE /datasets/{dataset_id}/jobs/{job_id}",
+)
+def test_jobs_of_datasets_are_read_alike(lab: Lab):
+    job = lab.house.insert(lab.ada, lab.train, "dataset_convert", "Done")
+    like = lab.house.job(lab.trained())
+    assert like is not None
+    lab.house.change(job, inputs=like.inputs)
+    log_to(lab, job, b"converted\n")
+    path = f"datasets/{lab.train}/jobs"
+    assert [one["id"] for one in lab.ada.get(path)["jobs"]] == [job]
+    assert lab.ada.get(f"{path}/{job}")["dataset_id"] == lab.train
+    assert lab.ada.ask("GET", f"{path}/{job}/logs").text == "converted\n"
+    assert unpacked(lab.ada.ask("GET", f"{path}/{job}:download").content) == {f"{job}.txt": b"converted\n"}
+    assert "dataset_convert have no schema" in lab.ada.refused(404, "GET", f"{path}/{job}/schema")
+    lab.ada.delete(f"{path}/{job}")
+    lab.ada.refused(404, "GET", f"{path}/{job}")

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from tunesmith.networks import get_network
+from tunesmith.networks import networks
 from tunesmith.protocol import JobFolder
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
@@ -66,10 +66,13 @@ def get_schema(session: Session, caller: Caller, owner: Owner, job_id: UUID) -> 
     """The schema of a job's specs, with what the job runs with as the default.
 
     Raises:
-        NotFoundError: the caller may see no such job there.
+        NotFoundError: the caller may see no such job there, or its action has no specs here.
     """
     job = visible_job(session, caller, owner, job_id)
-    return action_schema(get_network(job.network or "").spec, Action(job.action), job.specs)
+    network = networks().get(job.network or "")
+    if network is None or job.action not in network.actions:
+        raise NotFoundError(f"The specs of {job.action} have no schema on this server")
+    return action_schema(network.spec, Action(job.action), job.specs)
 
 
 def get_log(
