@@ -1,12 +1,15 @@
 """Small datasets of scenes, composed of handwritten digits: texts in images, changes, parts, videos."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from tests.data.digit_images import Grey, encoded, scan
 from tests.data.pet_data import archive
 from tests.data.special_data import NO_CHANGES, Changes, Members, changed, word_image
 
+Parts = Mapping[str, Changes]
+NO_PARTS: Parts = MappingProxyType({})
 SIDE = 64
 LIGHTS = ("LowAngleLight", "SolderLight", "UniformLight", "WhiteLight")
 
@@ -44,7 +47,7 @@ def texts(count: int = 3, split: str = "train", changes: Changes = NO_CHANGES) -
 
 
 def changing(
-    sizes: Mapping[str, int] | None = None, top: bool = True, **changes: Changes
+    sizes: Mapping[str, int] | None = None, top: bool = True, changes: Parts = NO_PARTS
 ) -> dict[str, bytes]:
     """Change segmentation: in B a digit has come. Sizes are images by split, changes by part."""
     parts: dict[str, Members] = {"A": {}, "B": {}, "label": {}, "list": {}}
@@ -64,7 +67,7 @@ def changing(
         f"{part}.tar.gz": archive(
             {
                 f"{part}/{name}" if top else name: data
-                for name, data in changed(members, changes.get(part, {})).items()
+                for name, data in changed(members, changes.get(part, NO_CHANGES)).items()
             }
         )
         for part, members in parts.items()
@@ -98,7 +101,9 @@ def parts(
     return {"images.tar.gz": archive(changed(members, changes)), "dataset.csv": csv}
 
 
-def videos(count: int = 2, frames: int = 5, top: str = "{split}/", **changes: Changes) -> dict[str, bytes]:
+def videos(
+    count: int = 2, frames: int = 5, top: str = "{split}/", changes: Parts = NO_PARTS
+) -> dict[str, bytes]:
     """Action recognition: a digit moves to the left or to the right. Changes are by split."""
     found = {}
     for place, split in enumerate(("train", "test")):
@@ -114,5 +119,5 @@ def videos(count: int = 2, frames: int = 5, top: str = "{split}/", **changes: Ch
                     rgb = np.repeat(canvas[..., None], 3, axis=2)
                     for modality, pixels in (("rgb", rgb), ("u", flow), ("v", still)):
                         members[f"{folder}/{modality}/{frame + 1:06d}.png"] = encoded(pixels)
-        found[f"{split}.tar.gz"] = archive(changed(members, changes.get(split, {})))
+        found[f"{split}.tar.gz"] = archive(changed(members, changes.get(split, NO_CHANGES)))
     return found

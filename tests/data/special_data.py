@@ -37,7 +37,7 @@ def mapped(train: int = 3, val: int = 2) -> dict[str, bytes]:
     }
 
 
-def persons(images: int = 4, **changes: Changes) -> dict[str, bytes]:
+def persons(images: int = 4, changes: Mapping[str, Changes] = MappingProxyType({})) -> dict[str, bytes]:
     """Re-identification: digits are persons, who write differently for each of two cameras.
 
     0 to 4 (as persons 1 to 5) are learnt, 5 to 9 are searched. Changes are by split.
@@ -55,7 +55,7 @@ def persons(images: int = 4, **changes: Changes) -> dict[str, bytes]:
             for digit in digits
             for index in range(images)
         }
-        found[f"sample_{split}.tar.gz"] = archive(changed(members, changes.get(split, {})))
+        found[f"sample_{split}.tar.gz"] = archive(changed(members, changes.get(split, NO_CHANGES)))
     return found
 
 
@@ -100,7 +100,7 @@ def words(words: Iterable[str] = WORDS, split: str = "train", listed: str = "gt_
 
 
 def squares(
-    count: int = 4, size: int = 16, labels: object = True, **changes: bytes | None
+    count: int = 4, size: int = 16, labels: object = True, changes: Changes = NO_CHANGES
 ) -> dict[str, bytes]:
     """Image generation: digits 0 to 2. `labels` is what dataset.json holds; None: there is none."""
     members = {
@@ -111,5 +111,4 @@ def squares(
     names = [[name.removeprefix("images/"), int(name[7])] for name in members]
     if labels is not None:
         members["images/dataset.json"] = json.dumps({"labels": names if labels is True else labels}).encode()
-    replaced = {f"images/{name.replace('__', '.')}": data for name, data in changes.items()}
-    return {"images.tar.gz": archive(changed(members, replaced))}
+    return {"images.tar.gz": archive(changed(members, changes))}

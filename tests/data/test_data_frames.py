@@ -7,7 +7,7 @@ from tests.data.pet_data import archive
 from tests.data.scene_data import videos
 
 from tunesmith.data.errors import DatasetError
-from tunesmith.data.frames import FLOW, FrameData
+from tunesmith.data.frames import COLOURS, FLOW, FrameData
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_a_whole_dataset_is_counted(report, tmp_path):
     assert found.counts["classes"] == {split: {"left": 2, "right": 2} for split in ("train", "test")}
     assert found.counts["frames"] == {split: {"rgb": 20, "u": 20, "v": 20} for split in ("train", "test")}
     assert found.counts["decoded"] == 120
-    (first, *_) = FrameData.open(tmp_path / "cache").usable("train", ("rgb", *FLOW))
+    (first, *_) = FrameData.open(tmp_path / "cache").usable("train", (*COLOURS, *FLOW))
     assert (first.name, first.length(("rgb", "u", "v"))) == ("left/video_0", 5)
     assert [path.name for path in first.frames["u"]] == [f"{index:06d}.png" for index in range(1, 6)]
 
@@ -47,17 +47,17 @@ def test_actions_may_be_named_like_modalities(report):
 def test_frames_are_in_order_however_they_are_numbered(report, tmp_path):
     members = {f"run/1/rgb/frame{index}.png": picture(1) for index in (10, 9, 1, 100)}
     assert report(dict.fromkeys(("train.tar.gz", "test.tar.gz"), archive(members))).valid
-    (video,) = FrameData.open(tmp_path / "cache").usable("train", ("rgb",))
+    (video,) = FrameData.open(tmp_path / "cache").usable("train", COLOURS)
     assert [path.stem for path in video.frames["rgb"]] == ["frame1", "frame9", "frame10", "frame100"]
 
 
 def test_flow_may_have_a_frame_less(report):
     gone = {f"train/left/video_0/{part}/000005.png": None for part in "uv"}
-    assert report(videos(train=gone)).findings == ()
+    assert report(videos(changes={"train": gone})).findings == ()
 
 
 def test_modalities_of_other_lengths_are_told(report, tmp_path):
-    found = report(videos(train={"train/left/video_0/u/000005.png": None}))
+    found = report(videos(changes={"train": {"train/left/video_0/u/000005.png": None}}))
     assert warnings(found) == [
         (
             "train.tar.gz/train/left/video_0",
@@ -69,12 +69,14 @@ def test_modalities_of_other_lengths_are_told(report, tmp_path):
 
 
 def test_a_video_without_a_modality_is_left_out_there(report, tmp_path):
-    found = report(videos(train={f"train/left/video_0/rgb/00000{index}.png": None for index in range(1, 6)}))
+    found = report(
+        videos(changes={"train": {f"train/left/video_0/rgb/00000{index}.png": None for index in range(1, 6)}})
+    )
     assert warnings(found) == [
         ("train.tar.gz/train/left/video_0", "has no frame in rgb: it is left out where they are needed")
     ]
     data = FrameData.open(tmp_path / "cache")
-    assert len(data.usable("train", ("rgb",))) == 3
+    assert len(data.usable("train", COLOURS)) == 3
     assert len(data.usable("train", FLOW)) == 4
 
 
@@ -86,7 +88,9 @@ def test_colours_alone_are_enough(report, tmp_path):
 
 
 def test_frames_outside_videos_are_left_out(report):
-    found = report(videos(train={"train/left/video_0/1.png": picture(1), "rgb/1.png": picture(1)}))
+    found = report(
+        videos(changes={"train": {"train/left/video_0/1.png": picture(1), "rgb/1.png": picture(1)}})
+    )
     assert found.valid
     assert [file for file, _ in warnings(found)] == [
         "train.tar.gz/rgb/1.png",
@@ -114,7 +118,7 @@ def test_actions_must_be_those_that_are_learnt(report):
         "test/jump/1/u/1.png": picture(1),
         "test/jump/1/v/1.png": picture(1),
     }
-    found = report(videos(test=gone | other))
+    found = report(videos(changes={"test": {**gone, **other}}))
     assert warnings(found) == [
         ("test.tar.gz", "has the action 'jump', of which train.tar.gz has no video: it is not measured"),
         (

@@ -26,7 +26,8 @@ LAST = b"board_5/,golden/,MISSING,R_5\n"
 @pytest.fixture
 def report(tmp_path):
     def run(files, intents=("training",), pair=("optical_inspection", "default")):
-        return look(tmp_path, *pair, files, intents)
+        dataset_type, dataset_format = pair
+        return look(tmp_path, dataset_type, dataset_format, files, intents)
 
     return run
 

@@ -30,28 +30,29 @@ def test_a_whole_dataset_is_counted(report, tmp_path, top):
     assert found.counts["label_pixels"] == {"changed": 7 * 256, "unchanged": 7 * (64 * 64 - 256)}
     pair = LevirData.open(tmp_path / "cache").pairs("val")[1]
     assert (pair.before.name, pair.after.parts[-3:-1].count("B") > 0) == ("val_1.png", True)
+    assert pair.label
     assert read_change(pair.label).sum() == 256
 
 
 def test_labels_may_have_another_suffix(report):
     mask = encoded(np.zeros((64, 64), np.uint8))
-    found = report(changing(label={"train_0.png": None, "train_0.tif": mask}))
+    found = report(changing(changes={"label": {"train_0.png": None, "train_0.tif": mask}}))
     assert found.findings == ()
 
 
 @pytest.mark.parametrize("part", ["A", "B", "label"])
 def test_every_listed_place_is_in_every_part(report, part):
-    found = report(changing(**{part: {"val_0.png": None}}))
+    found = report(changing(changes={part: {"val_0.png": None}}))
     assert errors(found) == [(f"{part}.tar.gz", "holds no 'val_0.png', which val.txt names")]
 
 
 def test_places_to_predict_on_need_no_label(report):
-    assert report(changing(label={"predict_0.png": None})).findings == ()
+    assert report(changing(changes={"label": {"predict_0.png": None}})).findings == ()
 
 
 @pytest.mark.parametrize("part", ["A", "B", "label"])
 def test_sizes_must_agree(report, part):
-    found = report(changing(**{part: {"train_1.png": encoded(np.zeros((32, 40), np.uint8))}}))
+    found = report(changing(changes={part: {"train_1.png": encoded(np.zeros((32, 40), np.uint8))}}))
     sizes = [message for _, message in errors(found)]
     assert sizes
     assert all("40 x 32" in message and "64 x 64" in message for message in sizes)
@@ -70,7 +71,7 @@ def test_sizes_must_agree(report, part):
     ],
 )
 def test_labels_are_0_and_255(report, label, fault):
-    found = errors(report(changing(label={"train_0.png": label})))
+    found = errors(report(changing(changes={"label": {"train_0.png": label}})))
     assert [file for file, _ in found] == ["label.tar.gz/label/train_0.png"]
     assert fault in found[0][1]
 
@@ -88,7 +89,7 @@ def test_without_a_change_there_is_a_warning(report):
         for split, count in (("train", 3), ("val", 2), ("test", 2))
         for index in range(count)
     }
-    assert warnings(report(changing(label=nothing))) == [
+    assert warnings(report(changing(changes={"label": nothing}))) == [
         ("label.tar.gz", "marks no change at all in the labels looked at")
     ]
 
@@ -111,13 +112,13 @@ def test_without_a_change_there_is_a_warning(report):
     ],
 )
 def test_each_use_needs_its_list(report, lists, intents, missing):
-    found = report(changing(list=lists), intents)
+    found = report(changing(changes={"list": lists}), intents)
     assert [file for file, _ in errors(found)] == ["list.tar.gz"]
     assert missing in errors(found)[0][1]
 
 
 def test_lists_tell_what_is_learnt_and_measured_with(report):
-    found = report(changing(list={"val.txt": b"train_0.png\r\nval_0.png\r\n"}))
+    found = report(changing(changes={"list": {"val.txt": b"train_0.png\r\nval_0.png\r\n"}}))
     assert [message for _, message in warnings(found)] == [
         "names 1 images in train.txt and in val.txt: what is measured is too good",
         "is named in no list and is left out",
@@ -135,14 +136,14 @@ def test_a_training_without_images_to_measure_with_is_told(report):
 
 @pytest.mark.parametrize("line", [b"../A/train_0.png\n", b"/etc/passwd\n", b"x" * 300 + b"\n"])
 def test_names_lead_nowhere_else(report, line):
-    found = report(changing(list={"predict.txt": b"val_0.png\n" + line}))
+    found = report(changing(changes={"list": {"predict.txt": b"val_0.png\n" + line}}))
     assert {file for file, _ in errors(found)} <= {"A.tar.gz", "B.tar.gz"}
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60))
 def test_any_list_gives_a_report(tmp_path_factory, data):
-    files = changing({"val": 1}, list={"train.txt": data})
+    files = changing({"val": 1}, changes={"list": {"train.txt": data}})
     found = look(tmp_path_factory.mktemp("any"), "visual_changenet", "visual_changenet_segment", files)
     assert found.model_dump_json()
 

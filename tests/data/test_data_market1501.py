@@ -41,7 +41,7 @@ def test_folders_within_archives_do_not_matter(report, top):
 
 def test_distractors_are_searched_but_not_learnt(report, tmp_path):
     odd = {f"{name}_c1s1_000001_00.jpg": picture(1, kind="JPEG") for name in ("0000", "-1")}
-    found = report(persons(train=odd, test=odd))
+    found = report(persons(changes={"train": odd, "test": odd}))
     assert [file for file, _ in warnings(found)] == [
         "sample_train.tar.gz/-1_c1s1_000001_00.jpg",
         "sample_train.tar.gz/0000_c1s1_000001_00.jpg",
@@ -53,7 +53,7 @@ def test_distractors_are_searched_but_not_learnt(report, tmp_path):
 
 
 def test_names_that_tell_nobody_are_left_out(report):
-    found = report(persons(train={"holiday.jpg": picture(1, kind="JPEG")}))
+    found = report(persons(changes={"train": {"holiday.jpg": picture(1, kind="JPEG")}}))
     assert found.valid
     assert warnings(found) == [
         ("sample_train.tar.gz/holiday.jpg", "is left out, as its name tells no person and camera")
@@ -68,7 +68,7 @@ def test_a_split_without_persons_is_an_error(report):
 
 def test_whom_no_other_camera_saw_is_not_measured(report):
     gone = {f"sample_test/0006_c{1 + index % 2}s1_{index:06d}_00.jpg": None for index in range(4)}
-    found = report(persons(test=gone))
+    found = report(persons(changes={"test": gone}))
     assert found.valid
     assert {message for _, message in warnings(found)} == {
         "shows person 6, whom no other camera saw in sample_test.tar.gz: it is not measured"
@@ -98,7 +98,7 @@ def test_persons_learnt_and_asked_for_are_told(report):
 
 
 def test_broken_images_are_errors(report):
-    found = report(persons(query={"sample_query/0006_c1s1_000000_00.jpg": b"broken"}))
+    found = report(persons(changes={"query": {"sample_query/0006_c1s1_000000_00.jpg": b"broken"}}))
     assert errors(found) == [
         ("sample_query.tar.gz/sample_query/0006_c1s1_000000_00.jpg", "is not an image of a known kind")
     ]

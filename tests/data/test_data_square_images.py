@@ -34,7 +34,7 @@ def test_a_whole_dataset_is_counted(report, tmp_path):
 
 @pytest.mark.parametrize("listed", [None, b'{"labels": null}', b"{}"])
 def test_without_classes_all_images_are_alike(report, tmp_path, listed):
-    assert report(squares(dataset__json=listed)).findings == ()
+    assert report(squares(changes={"images/dataset.json": listed})).findings == ()
     samples = SquareData.open(tmp_path / "cache").samples()
     assert {sample.label for sample in samples} == {None}
 
@@ -54,12 +54,12 @@ def test_the_list_may_lie_beside_the_archive(report, tmp_path):
     ],
 )
 def test_labelled_images_are_squares_of_one_size(report, pixels, fault):
-    found = report(squares(**{"1_0__png": encoded(pixels)}))
+    found = report(squares(changes={"images/1_0.png": encoded(pixels)}))
     assert errors(found) == [("images.tar.gz/images/1_0.png", fault)]
 
 
 def test_images_of_other_sizes_can_be_converted(report):
-    found = report(squares(labels=None, **{"1_0__png": encoded(scan(1)[:12])}))
+    found = report(squares(labels=None, changes={"images/1_0.png": encoded(scan(1)[:12])}))
     assert found.valid
     assert warnings(found)[0][1].endswith("its middle square is cut out and scaled")
 
@@ -103,7 +103,7 @@ def test_an_archive_without_images_is_an_error(report):
 
 
 def test_broken_images_are_errors(report):
-    found = report(squares(**{"1_0__png": picture(1)[:60]}))
+    found = report(squares(changes={"images/1_0.png": picture(1)[:60]}))
     assert [file for file, _ in errors(found)] == ["images.tar.gz/images/1_0.png"]
 
 
