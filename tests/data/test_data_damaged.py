@@ -35,10 +35,7 @@ def datasets(damage: Damage) -> dict[tuple[str, str], dict[str, bytes]]:
         "ImageSets/val.txt": damage(b"000003\n"),
         "testing/velodyne/000000.bin": points,
     }
-    talks = {
-        "dataset.yaml": damage(b"a:\n  data_path: a.json\n"),
-        "a.json": damage(b'[{"conversations": []}]'),
-    }
+    talks = b'[{"conversations": [{"from": "human", "value": "What?"}]}]'
     return {
         ("pointpillars", "default"): pointpillars(changes={"lidar/0.bin": points, "label/1.txt": label}),
         ("bevfusion", "default"): kitti(changes=frames),
@@ -47,7 +44,7 @@ def datasets(damage: Damage) -> dict[tuple[str, str], dict[str, bytes]]:
             "test.tar.gz": damage(objectron("test")),
         },
         ("pose_classification", "default"): {name: damage(data) for name, data in skeletons().items()},
-        ("vlm", "default"): {"dataset.yaml": damage(b"a:\n  data_path: a.json\n"), "a.json": talks},
+        ("vlm", "default"): {"dataset.yaml": damage(b"a:\n  data_path: a.json\n"), "a.json": damage(talks)},
         ("vlm", "raw"): {"a.mp4": damage(MP4), "b.tar": damage(archive({"a.png": noise(0, 8)}))},
         ("not_restricted", "default"): {"a.png": damage(noise(0, 8)), "b.tgz": damage(archive({}))},
         ("maxine_dataset", "maxine_gaze"): {"data.h5": damage(HDF5[0])},
