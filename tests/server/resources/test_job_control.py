@@ -202,7 +202,8 @@ def test_all_jobs_of_several_experiments_are_cancelled(lab: Lab, bob: Person):
     assert [one["status"] for one in results] == ["success", "failed", "failed", "success"]
     assert [one.get("error_code") for one in results] == [None, 404, 1, None]
     assert status(lab, job) == "Canceled"
-    for body in ({}, {"experiment_ids": lab.id}, [], {"experiment_ids": [1]}):
+    bodies: list[Any] = [{}, {"experiment_ids": lab.id}, [], {"experiment_ids": [1]}]
+    for body in bodies:
         lab.ada.refused(400, "POST", "experiments:cancel_all_jobs", body)
 
 
@@ -266,7 +267,7 @@ def test_nobody_acts_on_the_jobs_of_others(lab: Lab, bob: Person, eve: Person):
     job = paused(lab)
     for person, code in ((bob, 403), (eve, 404)):
         for verb in ("cancel", "pause", "resume", "retry", "publish_model"):
-            body = {} if verb == "publish_model" else None
+            body: dict[str, Any] = {}
             person.refused(code, "POST", f"{lab.path}/jobs/{job}:{verb}", body)
         person.refused(code, "POST", f"{lab.path}:cancel_all_jobs")
         (result,) = person.ask("DELETE", f"{lab.path}/jobs", {"job_ids": [job]}).json()["results"]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -106,7 +107,8 @@ def test_what_cannot_be_published(lab: Lab, trained: str):
     said = lab.ada.refused(400, "POST", f"{lab.path}/jobs/{empty}:publish_model", {})
     assert "do not hold model_best.pth" in said
     lab.ada.refused(404, "POST", f"{lab.path}/jobs/{uuid4()}:publish_model", {})
-    for body in ({"model": "x"}, {"display_name": "n" * 501}, {"display_name": 1}, [], None):
+    bodies: list[Any] = [{"model": "x"}, {"display_name": "n" * 501}, {"display_name": 1}, [], None]
+    for body in bodies:
         lab.ada.refused(400, "POST", f"{lab.path}/jobs/{trained}:publish_model", body)
     assert shelved(lab) == {}
 
