@@ -87,6 +87,13 @@ def test_what_cannot_be_learnt_is_left_out(report, line, fault):
     assert found.counts["words"] == {"train": {"usable": 1, "left_out": 1}}
 
 
+def test_images_that_no_line_names_are_not_even_opened(report):
+    members = {"0.png": picture(0), "1.png": b"broken", "gt_new.txt": b"0.png\t1\n"}
+    found = report(words() | {"train.tar.gz": archive(members)})
+    assert found.valid
+    assert found.counts["decoded"] == 1
+
+
 def test_images_that_no_line_names_are_left_out(report):
     assert warnings(report(listed("0.png\t1\n0.png\t1\n"))) == [
         ("train.tar.gz/train/1.png", "is named in no line of the list and is left out"),

@@ -1,6 +1,7 @@
 """Looks into pulled text recognition datasets: lists against images, words against characters."""
 
 from collections import Counter
+from pathlib import Path
 
 from tunesmith.data.errors import FileFlawError
 from tunesmith.data.findings import Counts
@@ -18,12 +19,13 @@ def check(inside: Inside) -> Counts:
     data = WordData(inside.folder)
     characters = _characters(inside)
     splits = {str(split): data.split(split) for split in data.splits()}
-    words = {name: _check_split(inside, split, characters) for name, split in splits.items()}
+    used: list[Path] = []
+    words = {name: _check_split(inside, split, characters, used) for name, split in splits.items()}
     return {
         "characters": len(characters),
         "images": {name: len(split.images) for name, split in splits.items()},
         "words": words,
-        "decoded": inside.decode([path for split in splits.values() for path in split.images]),
+        "decoded": inside.decode(used),
     }
 
 
@@ -36,7 +38,10 @@ def _characters(inside: Inside) -> frozenset[str]:
         return frozenset()
 
 
-def _check_split(inside: Inside, split: WordSplit, characters: frozenset[str]) -> dict[str, int]:
+def _check_split(
+    inside: Inside, split: WordSplit, characters: frozenset[str], used: list[Path]
+) -> dict[str, int]:
+    """How many words can be learnt; their images are added to those used."""
     archive = f"{split.folder.name}.tar.gz"
     if split.list_file is None:
         remedy = "Add gt_new.txt, with a file, a tab and a word on each line."
@@ -47,7 +52,9 @@ def _check_split(inside: Inside, split: WordSplit, characters: frozenset[str]) -
     if not kept and characters:
         fault = "holds no image of a word that can be spelled in the characters of character_list"
         inside.findings.error("empty", archive, fault, "Compare the list, the images and the characters.")
-    _check_unnamed(inside, split, words)
+    named = Counter(path for word in words if (path := split.image(word)))
+    used.extend(path for path in split.images if path in named)
+    _check_unnamed(inside, split, named)
     return {"usable": len(kept), "left_out": len(words) - len(kept)}
 
 
@@ -90,8 +97,7 @@ def _check_word(inside: Inside, split: WordSplit, word: Word, characters: frozen
     return False
 
 
-def _check_unnamed(inside: Inside, split: WordSplit, words: list[Word]) -> None:
-    named = Counter(path for word in words if (path := split.image(word)))
+def _check_unnamed(inside: Inside, split: WordSplit, named: Counter[Path]) -> None:
     for path in split.images:
         if path not in named:
             fault = "is named in no line of the list and is left out"
