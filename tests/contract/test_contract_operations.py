@@ -15,9 +15,6 @@ ORG = "/api/v1/orgs/{org_name}"
 NOT_YET = {
     ("post", f"{ORG}/super_endpoint"),
     ("get", f"{ORG}/workspaces/{{workspace_id}}:get_datasets"),
-    ("delete", f"{ORG}/datasets"),
-    ("delete", f"{ORG}/experiments"),
-    ("get", f"{ORG}/experiments/{{experiment_id}}/specs/{{action}}/schema:base"),
 }
 """Published operations that are not served yet."""
 
@@ -27,7 +24,7 @@ DIFFERENT = {
 }
 """Published parameters that are left out on purpose."""
 
-BULK = {("delete", f"{ORG}/workspaces")}
+BULK = {("delete", f"{ORG}/{kind}") for kind in ("workspaces", "datasets", "experiments")}
 """Operations on many objects: their published reply is that of one object, which no server ever sent."""
 
 Document = dict[str, Any]

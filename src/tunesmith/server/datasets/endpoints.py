@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query
 from tunesmith.server.datasets import rules, service
 from tunesmith.server.datasets.repository import DatasetFilterDep
 from tunesmith.server.datasets.schemas import DatasetFormats, DatasetListRsp, DatasetReq, DatasetRsp
+from tunesmith.server.jobs.schemas import DatasetIds
+from tunesmith.server.kit.bulk import BulkReply, bulk
 from tunesmith.server.kit.dependencies import (
     CallerDep,
     HintDep,
@@ -49,6 +51,14 @@ def create_dataset(
 ) -> DatasetRsp:
     """Register a dataset; it is pulled and validated at once."""
     return service.create_dataset(session, caller, request, vault, hint)
+
+
+@router.delete("/datasets", response_model_exclude_none=True)
+def delete_datasets(
+    caller: CallerDep, request: DatasetIds, session: RelievingSession, settings: SettingsDep, hint: HintDep
+) -> BulkReply:
+    """Forget several datasets; each has an outcome of its own."""
+    return bulk(request.dataset_ids, lambda one: service.delete_dataset(session, caller, one, settings, hint))
 
 
 @router.get(_ONE, response_model_exclude_unset=True)

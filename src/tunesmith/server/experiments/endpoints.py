@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
-from tunesmith.server.experiments import service
+from tunesmith.server.experiments import rules, service
 from tunesmith.server.experiments.repository import ExperimentFilterDep
-from tunesmith.server.experiments.schemas import ExperimentListRsp, ExperimentReq, ExperimentRsp
+from tunesmith.server.experiments.schemas import ExperimentListRsp, ExperimentReq, ExperimentRsp, Tags
 from tunesmith.server.jobs.dependencies import MachineDep
+from tunesmith.server.jobs.schemas import ExperimentIds
+from tunesmith.server.kit.bulk import BulkReply, bulk
 from tunesmith.server.kit.dependencies import (
     CallerDep,
     HintDep,
@@ -19,11 +21,13 @@ from tunesmith.server.kit.dependencies import (
 )
 from tunesmith.server.kit.ids import PathId
 from tunesmith.server.kit.pagination import PageDep
-from tunesmith.server.kit.wire import NothingRsp
+from tunesmith.server.kit.wire import NothingRsp, QueryText
 
 router = APIRouter(tags=["EXPERIMENT"])
 
 _ONE = "/experiments/{experiment_id}"
+
+ActionName = Annotated[str, Path(max_length=64)]
 
 
 @router.get("/experiments:base", response_model_exclude_unset=True)
@@ -55,6 +59,34 @@ def create_experiment(
     return service.create_experiment(session, caller, request, vault, machine, hint)
 
 
+@router.get("/experiments:get_tags")
+def get_tags(caller: CallerDep, session: ReadSession) -> Tags:
+    """List the tags of the experiments that are yours or shared with you, each once."""
+    return service.get_tags(session, caller)
+
+
+@router.get("/specs/{action}/schema")
+def get_schema_of_network(
+    _caller: CallerDep,
+    action: ActionName,
+    network: Annotated[QueryText, Query(description="A network_arch.")],
+    format: Annotated[QueryText | None, Query(description="Takes part in nothing.")] = None,  # noqa: A002, ARG001
+    train_datasets: Annotated[list[QueryText] | None, Query(description="Takes part in nothing.")] = None,  # noqa: ARG001
+) -> dict[str, Any]:
+    """Get the schema of the specs of an action of a network, before there is an experiment with it."""
+    return rules.schema_of(network, action)
+
+
+@router.delete("/experiments", response_model_exclude_none=True)
+def delete_experiments(
+    caller: CallerDep, request: ExperimentIds, session: RelievingSession, settings: SettingsDep, hint: HintDep
+) -> BulkReply:
+    """Forget several experiments and their jobs; each has an outcome of its own."""
+    return bulk(
+        request.experiment_ids, lambda one: service.delete_experiment(session, caller, one, settings, hint)
+    )
+
+
 @router.get(_ONE, response_model_exclude_unset=True)
 def get_experiment(caller: CallerDep, experiment_id: PathId, session: ReadSession) -> ExperimentRsp:
     """Get an experiment."""
@@ -83,11 +115,12 @@ def delete_experiment(
     return gone or NothingRsp()
 
 
+@router.get(f"{_ONE}/specs/{{action}}/schema:base")
 @router.get(f"{_ONE}/specs/{{action}}/schema")
 def get_schema(
     caller: CallerDep,
     experiment_id: PathId,
-    action: Annotated[str, Path(max_length=64)],
+    action: ActionName,
     session: ReadSession,
 ) -> dict[str, Any]:
     """Get the schema of the specs of an action, with `default`: edit that and post it with a job."""

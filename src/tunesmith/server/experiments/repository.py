@@ -1,5 +1,6 @@
 """Queries on experiments."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -72,6 +73,13 @@ def get_readable(session: Session, experiment_id: UUID, caller: Caller) -> Exper
     if found is None:
         raise NotFoundError.of("Experiment", experiment_id)
     return found
+
+
+def tags(session: Session, caller: Caller) -> Iterable[list[str]]:
+    """The tags of each experiment that is the caller's or shared, the oldest experiment first."""
+    return session.scalars(
+        select(Experiment.tags).where(access.at_home(Experiment, caller)).order_by(Experiment.created_on)
+    )
 
 
 def _with_status() -> Select[Experiment]:

@@ -7,7 +7,7 @@ from typing import Any
 from tunesmith.networks import Network, UnknownNetworkError, get_network
 from tunesmith.server.experiments.schemas import Algorithm, AutoML
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
-from tunesmith.specs import Action
+from tunesmith.specs import Action, action_schema
 
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _SET_BY_SERVER = re.compile(rf"(?:best_model|latest_model)_{_UUID}")
@@ -35,6 +35,16 @@ def action_of(network: Network, name: str) -> Action:
     if name not in network.actions:
         raise NotFoundError(f"Action {name} requested not in {','.join(network.actions)}")
     return Action(name)
+
+
+def schema_of(arch: str, action: str) -> dict[str, Any]:
+    """The schema of the specs of a network's action.
+
+    Raises:
+        BadRequestError, NotFoundError: there is no such network, or it has no such action.
+    """
+    network = network_of(arch)
+    return action_schema(network.spec, action_of(network, action))
 
 
 def merged_epochs(stored: Mapping[str, Any], sent: Mapping[str, int | None]) -> dict[str, Any]:

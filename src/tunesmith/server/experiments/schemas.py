@@ -178,3 +178,9 @@ class ExperimentListRsp(Reply):
 
     experiments: list[ExperimentRsp]
     pagination_info: PaginationInfo | None = None
+
+
+class Tags(Reply):
+    """Tags in use."""
+
+    tags: list[str]

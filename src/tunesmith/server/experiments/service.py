@@ -9,12 +9,13 @@ from tunesmith.server.experiments import repository
 from tunesmith.server.experiments.fields import seal, set_fields
 from tunesmith.server.experiments.inheriting import choose_epochs, continued, inherit
 from tunesmith.server.experiments.replies import reply_to
-from tunesmith.server.experiments.rules import action_of, network_of
+from tunesmith.server.experiments.rules import network_of, schema_of
 from tunesmith.server.experiments.schemas import (
     ENCRYPTION_KEY,
     ExperimentListRsp,
     ExperimentReq,
     ExperimentRsp,
+    Tags,
 )
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.chains import post_again, post_chain
@@ -32,7 +33,6 @@ from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.workspaces.tables import Workspace
-from tunesmith.specs import action_schema
 
 _WAITING_OR_RUNNING = (Status.PENDING, Status.RUNNING)
 
@@ -114,9 +114,13 @@ def get_schema(session: Session, caller: Caller, experiment_id: UUID, action: st
     Raises:
         NotFoundError: the caller may see no such experiment, or its network has no such action.
     """
-    experiment = repository.get_readable(session, experiment_id, caller)
-    network = network_of(experiment.network_arch)
-    return action_schema(network.spec, action_of(network, action))
+    return schema_of(repository.get_readable(session, experiment_id, caller).network_arch, action)
+
+
+def get_tags(session: Session, caller: Caller) -> Tags:
+    """The tags in use, each once: of those that differ in case alone, as it was spelled last."""
+    found = {tag.casefold(): tag for tags in repository.tags(session, caller) for tag in tags}
+    return Tags(tags=list(found.values()))
 
 
 def update_experiment(
