@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict
 class Launch(BaseModel):
     """One line of JSON on the worker's private channel.
 
-    `secrets` maps a store's id to its secret settings (access keys and the like).
+    `secrets` maps a store's id to its secret settings (access keys and the like). `token` opens the
+    callbacks of the job, by which what runs in it can report to the server from wherever it is.
     """
 
     model_config = ConfigDict(frozen=True)
 
     folder: Path
     secrets: dict[str, dict[str, str]] = {}
+    token: str = ""

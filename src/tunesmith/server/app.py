@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 from anyio.to_thread import current_default_thread_limiter
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from tunesmith.server.auth import endpoints as auth
-from tunesmith.server.auth.tokens import TokenSigner, signing_key
+from tunesmith.server.auth.tokens import TokenSigner
 from tunesmith.server.console import endpoints as console
 from tunesmith.server.console import index
 from tunesmith.server.datasets import endpoints as datasets
@@ -114,9 +113,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     scheduler = Scheduler(settings, database, vault, app.state.hint)
     app.state.database = database
     app.state.vault = vault
-    app.state.signer = TokenSigner(
-        signing_key(settings.data_dir / "signing.key"), timedelta(hours=settings.token_hours)
-    )
+    app.state.signer = TokenSigner.of(settings)
     app.state.scheduler = scheduler
     scheduler.start()
     try:

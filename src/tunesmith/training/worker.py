@@ -33,6 +33,7 @@ def work(launch: Launch, channel: socket.socket) -> int:
     with _log_to(folder), _only_worker(folder):
         run = Run(folder, launch.secrets, stop, on_report=lambda: _poke(channel))
         request = run.request
+        os.environ["TUNESMITH_JOB_TOKEN"] = launch.token
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(index) for index in request.resources.gpus)
         run.report(
             Started(pid=os.getpid(), host=socket.gethostname(), message=f"{request.action} has started")

@@ -275,7 +275,7 @@ def test_who_may_see_and_change_a_dataset(ada: Person, bob: Person, eve: Person,
     assert "organisation" in eve_at_acme.refused(403, "GET", f"datasets/{shown}")
 
 
-@pytest.mark.parametrize("identity", ["x", "0", "1 or 1", "..", "%00", "0" * 200])
+@pytest.mark.parametrize("identity", ["x", "0", "1 or 1", "%00", "0" * 200])
 def test_an_id_that_is_none_is_refused(ada: Person, identity: str):
     reply = ada.ask("GET", f"datasets/{identity}")
     assert reply.status_code in {400, 404}

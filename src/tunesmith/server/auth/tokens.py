@@ -5,14 +5,14 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from pathlib import Path
 from uuid import UUID
 
 import jwt
 
 from tunesmith.server.kit.database import now
-from tunesmith.server.kit.errors import UnauthorizedError
+from tunesmith.server.kit.errors import ForbiddenError, UnauthorizedError
 from tunesmith.server.kit.secrets import key_file
+from tunesmith.server.kit.settings import Settings
 
 _ALGORITHM = "HS256"
 _KEY_BYTES = 32
@@ -36,6 +36,12 @@ class TokenSigner:
         self._lifetime = lifetime
         # Clients send one token with each request, and a check of its signature takes 40 microseconds.
         self._genuine = lru_cache(_REMEMBERED)(self._check)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "TokenSigner":
+        """The server's own, whose key is made at the first start."""
+        key = key_file(settings.data_dir / "signing.key", lambda: secrets.token_bytes(_KEY_BYTES))
+        return cls(key, timedelta(hours=settings.token_hours))
 
     def sign(self, claims: Claims) -> str:
         """A token that holds for the signer's lifetime."""
@@ -63,6 +69,29 @@ class TokenSigner:
             raise UnauthorizedError("The token has expired: log in again")
         return claims
 
+    def sign_job(self, job_id: UUID) -> str:
+        """A token with which a job's worker reports, and nothing else can be done."""
+        moment = now()
+        payload = {"job_id": str(job_id), "iat": moment, "exp": moment + self._lifetime}
+        return jwt.encode(payload, self._key, algorithm=_ALGORITHM)
+
+    def read_job(self, token: str) -> UUID:
+        """The job that a genuine token is of.
+
+        Raises:
+            UnauthorizedError: it is expired, altered, or signed by somebody else.
+            ForbiddenError: it is the token of a login.
+        """
+        try:
+            payload = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options={"require": ["exp"]})
+            if "job_id" not in payload:
+                raise ForbiddenError("Only the worker of a job reports for it, with the token of that job")
+            return UUID(payload["job_id"])
+        except jwt.ExpiredSignatureError:
+            raise UnauthorizedError("The token of the job has expired") from None
+        except (jwt.InvalidTokenError, ValueError):
+            raise UnauthorizedError("The token is not that of a job of this server") from None
+
     def _check(self, token: str) -> tuple[Claims, float]:
         """What the token says, and until when; that it has expired is found later, at each use."""
         required = ["exp", "user_id", "org_name", "key_id"]
@@ -71,8 +100,3 @@ class TokenSigner:
         )
         claims = Claims(UUID(payload["user_id"]), str(payload["org_name"]), UUID(payload["key_id"]))
         return claims, float(payload["exp"])
-
-
-def signing_key(path: Path) -> bytes:
-    """The server's signing key, made at the first start."""
-    return key_file(path, lambda: secrets.token_bytes(_KEY_BYTES))

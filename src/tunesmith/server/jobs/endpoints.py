@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from tunesmith.protocol import JobFolder
+from tunesmith.server.jobs import callback_endpoints as callbacks
 from tunesmith.server.jobs import control_endpoints as control
 from tunesmith.server.jobs import service
 from tunesmith.server.jobs.dependencies import MachineDep, OwnerDep, OwnerId, OwnerIdDep
@@ -193,14 +194,14 @@ def _of_dataset(dataset_id: OwnerId) -> None:
 router = APIRouter()
 router.include_router(control.of_many)
 # What only experiments have comes first: /jobs/{job_id} takes every path that is left.
-for _router in (control.of_experiments, _of_experiments, control.shared, _shared):
+for _router in (control.of_experiments, _of_experiments, callbacks.router, control.shared, _shared):
     router.include_router(
         _router,
         prefix="/experiments/{experiment_id}",
         tags=["EXPERIMENT"],
         dependencies=[Depends(_of_experiment)],
     )
-for _router in (control.shared, _shared):
+for _router in (callbacks.router, control.shared, _shared):
     router.include_router(
         _router, prefix="/datasets/{dataset_id}", tags=["DATASET"], dependencies=[Depends(_of_dataset)]
     )

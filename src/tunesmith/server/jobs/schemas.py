@@ -131,3 +131,23 @@ class EpochNumbers(Reply):
     """The epochs whose checkpoints are kept."""
 
     data: list[int]
+
+
+class StatusUpdate(Body):
+    """A report on a job: `status` is a JSON object as text, with the fields of `job_details`."""
+
+    experiment_number: str | int | None = None
+    status: Annotated[str, Field(max_length=2**20)]
+
+
+class LogUpdate(Body):
+    """More of a job's log."""
+
+    experiment_number: str | int | None = None
+    log_contents: Annotated[str, Field(max_length=2**20)]
+
+
+class NextToken(Reply):
+    """The token for the next report, which holds as long as a login."""
+
+    token: str

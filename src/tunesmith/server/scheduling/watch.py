@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from tunesmith.protocol import Cause, Failed, JobFolder, Launch
+from tunesmith.server.auth.tokens import TokenSigner
 from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.errors import ServiceError
 from tunesmith.server.kit.secrets import Vault
@@ -116,9 +117,9 @@ class Watch(threading.Thread):
         try:
             request, secrets = build_request(self._database, self._vault, self._settings, self.claim)
             self._folder.create(request)
-            worker = self._executor.launch(
-                Launch(folder=self._folder.root.resolve(), secrets=secrets), self.claim.slot
-            )
+            token = TokenSigner.of(self._settings).sign_job(self.claim.job_id)
+            launch = Launch(folder=self._folder.root.resolve(), secrets=secrets, token=token)
+            worker = self._executor.launch(launch, self.claim.slot)
         except ServiceError as error:
             self._fail(Cause.PARENT, str(error))
         except (StorageError, OSError) as error:

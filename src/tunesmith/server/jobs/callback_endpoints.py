@@ -1,0 +1,62 @@
+"""Endpoints by which the worker of a job reports. They take the token of that job and no other."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from tunesmith.server.jobs import callbacks
+from tunesmith.server.jobs.dependencies import OwnerDep
+from tunesmith.server.jobs.schemas import LogUpdate, NextToken, StatusUpdate
+from tunesmith.server.kit.dependencies import BearerDep, OrgName, ReadSession, SettingsDep, SignerDep
+from tunesmith.server.kit.disk import require_room
+from tunesmith.server.kit.errors import ForbiddenError, UnauthorizedError
+from tunesmith.server.kit.ids import PathId
+
+router = APIRouter()
+
+
+def _reporting(job_id: PathId, bearer: BearerDep, signer: SignerDep) -> UUID:
+    if bearer is None:
+        raise UnauthorizedError("Send the token of the job as Authorization: Bearer <token>")
+    if signer.read_job(bearer.credentials) != job_id:
+        raise ForbiddenError("The token is that of another job")
+    return job_id
+
+
+ReportingDep = Annotated[UUID, Depends(_reporting)]
+"""The job that reports. Declare it first: whoever has not its token learns nothing else."""
+
+
+@router.post("/jobs/{job_id}:status_update")
+def update_status(
+    job_id: ReportingDep,
+    org_name: OrgName,
+    owner: OwnerDep,
+    request: StatusUpdate,
+    session: ReadSession,
+    settings: SettingsDep,
+    signer: SignerDep,
+) -> NextToken:
+    """Report progress and metrics of a job that runs."""
+    require_room(settings)
+    folder = callbacks.folder_for_report(session, org_name, owner, job_id, settings)
+    callbacks.report_status(folder, request.status)
+    return NextToken(token=signer.sign_job(job_id))
+
+
+@router.post("/jobs/{job_id}:log_update")
+def update_log(
+    job_id: ReportingDep,
+    org_name: OrgName,
+    owner: OwnerDep,
+    request: LogUpdate,
+    session: ReadSession,
+    settings: SettingsDep,
+    signer: SignerDep,
+) -> NextToken:
+    """Add to the log of a job that runs."""
+    require_room(settings)
+    folder = callbacks.folder_for_report(session, org_name, owner, job_id, settings)
+    callbacks.report_log(folder, request.log_contents)
+    return NextToken(token=signer.sign_job(job_id))
