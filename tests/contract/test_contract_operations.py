@@ -13,7 +13,6 @@ from tunesmith.server.kit.settings import Settings
 ORG = "/api/v1/orgs/{org_name}"
 
 NOT_YET = {
-    ("post", f"{ORG}/super_endpoint"),
     ("get", f"{ORG}/workspaces/{{workspace_id}}:get_datasets"),
 }
 """Published operations that are not served yet."""
