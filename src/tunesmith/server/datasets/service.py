@@ -47,7 +47,7 @@ def create_dataset(
         type=layout.type,
         format=layout.format,
         use_for=check_use(layout.type, layout.format, request.use_for or ()),
-        base_experiment=check_base_experiments(request.base_experiment),
+        base_experiment=check_base_experiments(request.base_experiment, None),
         authorized_party_nca_id=request.authorized_party_nca_id or "",
         skip_validation=bool(request.skip_validation),
         check_all_images=bool(request.check_all_images),
@@ -111,7 +111,7 @@ def update_dataset(
     if "use_for" in sent:
         dataset.use_for = check_use(dataset.type, dataset.format, request.use_for or ())
     if "base_experiment" in sent:
-        dataset.base_experiment = check_base_experiments(request.base_experiment)
+        dataset.base_experiment = check_base_experiments(request.base_experiment, None)
     if "skip_validation" in sent:
         dataset.skip_validation = bool(request.skip_validation)
     if "check_all_images" in sent:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from tunesmith.server.experiments import rules, service
+from tunesmith.server.experiments import base_listing, rules, service
 from tunesmith.server.experiments.repository import ExperimentFilterDep
 from tunesmith.server.experiments.schemas import ExperimentListRsp, ExperimentReq, ExperimentRsp, Tags
 from tunesmith.server.jobs.dependencies import MachineDep
@@ -34,8 +34,8 @@ ActionName = Annotated[str, Path(max_length=64)]
 def list_base_experiments(
     _caller: CallerDep, wanted: ExperimentFilterDep, page: PageDep
 ) -> ExperimentListRsp:
-    """List base experiments."""
-    return service.list_base_experiments(wanted, page)
+    """List base experiments: published models that a training can start from."""
+    return base_listing.list_base_experiments(wanted, page)
 
 
 @router.get("/experiments", response_model_exclude_unset=True)

@@ -16,7 +16,6 @@ from tunesmith.server.kit.secrets import Vault
 
 _PLAIN = ("name", "description", "version", "shared", "public", "read_only", "checkpoint_choose_method")
 _CHECKED: dict[str, Callable[[Any], Any]] = {
-    "base_experiment": check_base_experiments,
     "automl_settings": checked_automl,
     "tags": unique_tags,
     "metric": lambda metric: metric or "kpi",
@@ -41,6 +40,8 @@ def set_fields(
     for name, checked in _CHECKED.items():
         if name in names:
             setattr(experiment, name, checked(getattr(request, name)))
+    if "base_experiment" in names:
+        experiment.base_experiment = check_base_experiments(request.base_experiment, experiment.network_arch)
     if "checkpoint_epoch_number" in names:
         experiment.checkpoint_epoch_number = merged_epochs(
             experiment.checkpoint_epoch_number, request.checkpoint_epoch_number

@@ -1,13 +1,15 @@
 """What the fields of an experiment may hold."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tunesmith.networks import Network, UnknownNetworkError, get_network
+from tunesmith.server.experiments.bases import defaults_of
 from tunesmith.server.experiments.schemas import Algorithm, AutoML
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
-from tunesmith.specs import Action, action_schema
+from tunesmith.specs import Action, action_schema, default_spec
+from tunesmith.specs.paths import with_values
 
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _SET_BY_SERVER = re.compile(rf"(?:best_model|latest_model)_{_UUID}")
@@ -37,14 +39,16 @@ def action_of(network: Network, name: str) -> Action:
     return Action(name)
 
 
-def schema_of(arch: str, action: str) -> dict[str, Any]:
-    """The schema of the specs of a network's action.
+def schema_of(arch: str, action: str, bases: Iterable[str] = ()) -> dict[str, Any]:
+    """The schema of the specs of a network's action; its default suits the base experiments.
 
     Raises:
         BadRequestError, NotFoundError: there is no such network, or it has no such action.
     """
     network = network_of(arch)
-    return action_schema(network.spec, action_of(network, action))
+    wanted = action_of(network, action)
+    default = with_values(default_spec(network.spec, wanted), defaults_of(bases))
+    return action_schema(network.spec, wanted, default)
 
 
 def merged_epochs(stored: Mapping[str, Any], sent: Mapping[str, int | None]) -> dict[str, Any]:

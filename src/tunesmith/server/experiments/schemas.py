@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from tunesmith.data.types import DatasetFormat, DatasetType, Intent
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.experiments.archs import NetworkArch
+from tunesmith.server.experiments.base_schemas import BaseExperimentMetadata
 from tunesmith.server.experiments.bases import BaseExperiments
 from tunesmith.server.jobs.schemas import Count, JobReq, JobSubset
 from tunesmith.server.jobs.states import Status
@@ -134,12 +135,15 @@ class ExperimentRsp(Reply):
     version: str
     logo: str | None
     ngc_path: str
-    workspace: UUID
+    workspace: UUID | None = Field(description="Null for base experiments alone.")
     sha256_digest: dict[str, Any] | None
     additional_id_info: str | None
     checkpoint_choose_method: CheckpointChoice
     checkpoint_epoch_number: dict[str, int | None]
-    encryption_key: str = Field(description=f"The published default, or {HIDDEN} for a key of your own.")
+    encryption_key: str = Field(
+        HIDDEN,
+        description=f"The published default, or {HIDDEN} for a key of your own. Base experiments have none.",
+    )
     network_arch: NetworkArch
     base_experiment: list[UUID]
     dataset_type: DatasetType | None
@@ -170,7 +174,7 @@ class ExperimentRsp(Reply):
         None, description="Canceling or Canceled, once all of its jobs were cancelled at once."
     )
     base_experiment_pull_complete: PullStatus | None = Field(None, description="Left out.")
-    base_experiment_metadata: dict[str, Any] | None = Field(None, description="Of base experiments.")
+    base_experiment_metadata: BaseExperimentMetadata | None = Field(None, description="Of base experiments.")
 
 
 class ExperimentListRsp(Reply):

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tunesmith.server.experiments import repository
+from tunesmith.server.experiments.base_listing import find_base_experiment
 from tunesmith.server.experiments.fields import seal, set_fields
 from tunesmith.server.experiments.inheriting import choose_epochs, continued, inherit
 from tunesmith.server.experiments.replies import reply_to
@@ -27,7 +28,7 @@ from tunesmith.server.kit.access import get_readable, get_writable
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
-from tunesmith.server.kit.pagination import Page, PaginationInfo, fetch_page
+from tunesmith.server.kit.pagination import Page, fetch_page
 from tunesmith.server.kit.platform import Machine
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
@@ -76,11 +77,13 @@ def create_experiment(
 
 
 def get_experiment(session: Session, caller: Caller, experiment_id: UUID) -> ExperimentRsp:
-    """One experiment.
+    """One experiment, of the caller's or of the catalogue.
 
     Raises:
         NotFoundError: the caller may see none of that id.
     """
+    if base := find_base_experiment(experiment_id):
+        return base
     experiment = repository.get_readable(session, experiment_id, caller)
     jobs = subsets(session, Kind.EXPERIMENT, [experiment.id])
     return reply_to(experiment, jobs, with_status=True)
@@ -100,21 +103,16 @@ def list_experiments(
     return ExperimentListRsp(experiments=experiments, pagination_info=found.info)
 
 
-def list_base_experiments(_wanted: repository.ExperimentFilter, page: Page) -> ExperimentListRsp:
-    """The catalogue of published models, which is empty on this server."""
-    if page.skip is None or page.size is None:
-        return ExperimentListRsp(experiments=[])
-    info = PaginationInfo(total_records=0, total_pages=0, page_size=page.size, page_index=0)
-    return ExperimentListRsp(experiments=[], pagination_info=info)
-
-
 def get_schema(session: Session, caller: Caller, experiment_id: UUID, action: str) -> dict[str, Any]:
     """The schema of an action's specs.
 
     Raises:
         NotFoundError: the caller may see no such experiment, or its network has no such action.
     """
-    return schema_of(repository.get_readable(session, experiment_id, caller).network_arch, action)
+    if base := find_base_experiment(experiment_id):
+        return schema_of(base.network_arch, action, [str(base.id)])
+    experiment = repository.get_readable(session, experiment_id, caller)
+    return schema_of(experiment.network_arch, action, experiment.base_experiment)
 
 
 def get_tags(session: Session, caller: Caller) -> Tags:

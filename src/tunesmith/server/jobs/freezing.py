@@ -20,7 +20,8 @@ from tunesmith.server.kit.errors import BadRequestError
 from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.specs import Action
 
-_TRAINS = (Action.TRAIN, Action.DISTILL, Action.RETRAIN)
+TRAINS = (Action.TRAIN, Action.DISTILL, Action.RETRAIN)
+"""Actions that train a model."""
 _READS: Mapping[Action, tuple[Role, ...]] = {
     Action.EVALUATE: (Role.EVAL, Role.INFERENCE, Role.TRAIN),
     Action.INFERENCE: (Role.INFERENCE, Role.EVAL, Role.TRAIN),
@@ -70,7 +71,7 @@ class _Choice:
     def for_action(self, action: Action) -> dict[Role, list[Dataset]]:
         """The datasets of a job."""
         attached = [role for role in Role if _attached(self.experiment, role)]
-        if action in _TRAINS:
+        if action in TRAINS:
             if Role.TRAIN not in attached:
                 raise _nothing_to_read(self.experiment, action, Role.TRAIN)
             return {role: self._checked(role) for role in attached if role.needs_labels}

@@ -1,5 +1,6 @@
 """Accepts a job, or says everything that is wrong with it before it waits for a slot."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -7,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from tunesmith.networks import Network
 from tunesmith.server.datasets.tables import Dataset
+from tunesmith.server.experiments.bases import check_agreement, defaults_of
 from tunesmith.server.experiments.rules import action_of, network_of
 from tunesmith.server.experiments.tables import Experiment
-from tunesmith.server.jobs.freezing import freeze_inputs
+from tunesmith.server.jobs.freezing import TRAINS, freeze_inputs
 from tunesmith.server.jobs.parents import find_parent
 from tunesmith.server.jobs.repository import Kind, Owner
 from tunesmith.server.jobs.schemas import JobReq
@@ -22,6 +24,7 @@ from tunesmith.server.kit.platform import Machine
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.specs import Action, Block, SpecError, default_spec, validate_spec
+from tunesmith.specs.paths import with_defaults
 
 _RUN_WITHOUT_SPECS = frozenset(
     {Action.EVALUATE, Action.RETRAIN, Action.EXPORT, Action.GEN_TRT_ENGINE, Action.INFERENCE}
@@ -60,7 +63,7 @@ def post_experiment_job(
     action = action_of(network, request.action)
     _check_experiment(experiment, action)
     parent = find_parent(session, caller, experiment, action, request.parent_job_id)
-    spec, specs = _specs(network, action, request.specs)
+    spec, specs = _specs(network, action, request.specs, experiment.base_experiment)
     slot, gpus = _slot(spec, action, machine)
     job = Job(
         org_id=experiment.org_id,
@@ -96,18 +99,27 @@ def _check_experiment(experiment: Experiment, action: Action) -> None:
         )
 
 
-def _specs(network: Network, action: Action, sent: dict[str, Any] | None) -> tuple[Block, dict[str, Any]]:
-    """The spec that the job runs with: as a model, and as it is stored, complete with its defaults."""
+def _specs(
+    network: Network, action: Action, sent: dict[str, Any] | None, bases: Sequence[str]
+) -> tuple[Block, dict[str, Any]]:
+    """The spec that the job runs with: as a model, and as it is stored, complete with its defaults.
+
+    What is left out takes the value that suits the base experiments.
+    """
     if sent is None and action not in _RUN_WITHOUT_SPECS:
         raise BadRequestError(
             f"specs: are missing; GET specs/{action}/schema, edit its default, and post that as specs"
         )
+    given = with_defaults(sent or {}, defaults_of(bases))
     try:
-        spec = validate_spec(network.spec, sent or {})
+        spec = validate_spec(network.spec, given)
     except SpecError as error:
         raise SpecsRefusedError(error) from None
-    names = {*default_spec(network.spec, action), *(sent or {})}
-    return spec, spec.model_dump(mode="json", include=names)
+    names = {*default_spec(network.spec, action), *given}
+    stored = spec.model_dump(mode="json", include=names)
+    if action in TRAINS:
+        check_agreement(bases, stored)
+    return spec, stored
 
 
 def _slot(spec: Block, action: Action, machine: Machine) -> tuple[Slot, int]:

@@ -13,6 +13,7 @@ from tunesmith.server.kit.wire import QueryText, Reply
 
 _INT32 = 2**31 - 1
 _DEFAULT_SORT = ("date", "descending")
+_KEYS = {"date": ["created_on"], "name": ["name", "version"], "status": ["status"]}
 
 Row = TypeVar("Row", bound=Record)
 
@@ -70,10 +71,27 @@ def fetch_page(
         total = query.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
     found = session.execute(chosen.add_columns(total)).all()
     records = found[0][1] if found else session.execute(select(total)).scalar_one()
-    pages = -(-records // page.size) if page.size else 0
-    index = page.skip // page.size if page.size else 0
-    info = PaginationInfo(total_records=records, total_pages=pages, page_size=page.size, page_index=index)
-    return Paged([row for row, _ in found], info)
+    return Paged([row for row, _ in found], _info(records, page.skip, page.size))
+
+
+def info_of(records: int, page: Page) -> PaginationInfo | None:
+    """Where the page stands among so many records; None unless both skip and size were given."""
+    return None if page.skip is None or page.size is None else _info(records, page.skip, page.size)
+
+
+def is_descending(page: Page, key: str) -> bool | None:
+    """The direction in which the page is sorted by a key: date, name or status; None if by another."""
+    wanted, _, direction = (page.sort or "").partition("-")
+    if wanted not in _KEYS or direction not in {"ascending", "descending"}:
+        wanted, direction = _DEFAULT_SORT
+    return direction == "descending" if wanted == key else None
+
+
+def _info(records: int, skip: int, size: int) -> PaginationInfo:
+    pages = -(-records // size) if size else 0
+    return PaginationInfo(
+        total_records=records, total_pages=pages, page_size=size, page_index=skip // size if size else 0
+    )
 
 
 def _order(table: type[Record], sort: str | None) -> list[ColumnElement[Any]]:
@@ -87,8 +105,7 @@ def _order(table: type[Record], sort: str | None) -> list[ColumnElement[Any]]:
 
 def _sort_columns(table: type[Record]) -> Mapping[str, list[InstrumentedAttribute[Any]]]:
     """What can be sorted by: a key that the table has no column for is no key."""
-    keys = {"date": ["created_on"], "name": ["name", "version"], "status": ["status"]}
     found = {
-        key: [getattr(table, name) for name in names if hasattr(table, name)] for key, names in keys.items()
+        key: [getattr(table, name) for name in names if hasattr(table, name)] for key, names in _KEYS.items()
     }
     return {key: columns for key, columns in found.items() if columns}

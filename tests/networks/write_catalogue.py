@@ -1,0 +1,142 @@
+"""Writes networks/catalogue.json from what the installed timm and torchvision state of their models.
+
+Run it from the project's folder: python -m tests.networks.write_catalogue. A person reviews the difference.
+"""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import timm
+import torch
+import torchvision
+
+BACKBONES: dict[str, tuple[str, str]] = {
+    "test_resnet.r160_in1k": ("cnn", "resnet"),
+    "resnet18.a1_in1k": ("cnn", "resnet"),
+    "resnet18.tv_in1k": ("cnn", "resnet"),
+    "resnet34.a1_in1k": ("cnn", "resnet"),
+    "resnet50.a1_in1k": ("cnn", "resnet"),
+    "resnet50.tv_in1k": ("cnn", "resnet"),
+    "resnet101.a1h_in1k": ("cnn", "resnet"),
+    "resnet152.tv2_in1k": ("cnn", "resnet"),
+    "convnext_nano.in12k_ft_in1k": ("cnn", "convnext"),
+    "convnext_tiny.in12k_ft_in1k": ("cnn", "convnext"),
+    "convnext_small.in12k_ft_in1k": ("cnn", "convnext"),
+    "convnext_base.fb_in22k_ft_in1k": ("cnn", "convnext"),
+    "densenet121.ra_in1k": ("cnn", "densenet"),
+    "efficientnet_b0.ra_in1k": ("cnn", "efficientnet"),
+    "efficientnet_b3.ra2_in1k": ("cnn", "efficientnet"),
+    "tf_efficientnetv2_s.in21k_ft_in1k": ("cnn", "efficientnet"),
+    "mobilenetv3_large_100.ra_in1k": ("cnn", "unknown"),
+    "mobilenetv4_conv_small.e2400_r224_in1k": ("cnn", "unknown"),
+    "mobilenetv4_conv_medium.e500_r256_in1k": ("cnn", "unknown"),
+    "regnety_016.tv2_in1k": ("cnn", "unknown"),
+    "fastvit_t8.apple_in1k": ("unknown", "unknown"),
+    "fastvit_sa12.apple_in1k": ("unknown", "unknown"),
+    "efficientvit_b1.r224_in1k": ("unknown", "unknown"),
+    "efficientvit_b2.r224_in1k": ("unknown", "unknown"),
+    "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k": ("transformer", "swin"),
+    "swin_small_patch4_window7_224.ms_in22k_ft_in1k": ("transformer", "swin"),
+    "swin_base_patch4_window7_224.ms_in22k_ft_in1k": ("transformer", "swin"),
+    "vit_tiny_patch16_224.augreg_in21k_ft_in1k": ("transformer", "vit"),
+    "vit_small_patch16_224.augreg_in21k_ft_in1k": ("transformer", "vit"),
+    "vit_base_patch16_224.augreg2_in21k_ft_in1k": ("transformer", "vit"),
+    "vit_small_patch14_dinov2.lvd142m": ("transformer", "vit"),
+    "vit_base_patch14_dinov2.lvd142m": ("transformer", "vit"),
+    "deit3_small_patch16_224.fb_in22k_ft_in1k": ("transformer", "vit"),
+    "xcit_tiny_12_p16_224.fb_in1k": ("transformer", "unknown"),
+    "xcit_small_12_p16_224.fb_in1k": ("transformer", "unknown"),
+}
+"""Backbones of general use, by their names in timm, with the type and the class that the API has for them."""
+
+FAN = {
+    "timm/pretrained_fan_classification_imagenet:fan_hybrid_tiny": (
+        "fan_tiny_8_p4_hybrid",
+        "xcit_tiny_12_p16_224.fb_in1k",
+    ),
+}
+"""Published names whose backbone timm lacks: what the API calls the backbone, and the nearest weights."""
+
+TORCHVISION = {
+    "resnet18.tv_in1k": "ResNet18_Weights.IMAGENET1K_V1",
+    "resnet50.tv_in1k": "ResNet50_Weights.IMAGENET1K_V1",
+    "resnet152.tv2_in1k": "ResNet152_Weights.IMAGENET1K_V2",
+    "regnety_016.tv2_in1k": "RegNet_Y_1_6GF_Weights.IMAGENET1K_V2",
+}
+"""The same weights in torchvision, which states their accuracy."""
+
+USUAL = {
+    "dataset.img_size": 224,
+    "dataset.augmentation.mean": [0.485, 0.456, 0.406],
+    "dataset.augmentation.std": [0.229, 0.224, 0.225],
+}
+
+
+def entries() -> list[dict[str, Any]]:
+    """The catalogue as the installed packages have it."""
+    found = [_entry(name, *kind) for name, kind in BACKBONES.items()]
+    return found + [_fan_entry(path, *facts) for path, facts in FAN.items()]
+
+
+def _entry(name: str, backbone_type: str, backbone_class: str) -> dict[str, Any]:
+    model, _, tag = name.partition(".")
+    facts = timm.get_pretrained_cfg(name)
+    assert facts is not None
+    size = list(facts.input_size)
+    given = dict(zip(USUAL, (size[-1], list(facts.mean), list(facts.std)), strict=True))
+    accuracy, source = _accuracy(name)
+    return {
+        "arch": "classification_pyt",
+        "ngc_path": f"timm/{model}:{tag}",
+        "name": name,
+        "version": tag,
+        "description": f"The backbone {model} of timm with the weights {tag}.",
+        "source": {"repo": facts.hf_hub_id, "file": "model.safetensors", "revision": "main"},
+        "license": facts.license,
+        "input_size": size,
+        "parameters": _parameters(name),
+        "accuracy": accuracy,
+        "accuracy_source": source,
+        "backbone_type": backbone_type,
+        "backbone_class": backbone_class,
+        "defaults": {"model.backbone.type": model}
+        | {key: value for key, value in given.items() if value != USUAL[key]},
+    }
+
+
+def _fan_entry(path: str, published: str, name: str) -> dict[str, Any]:
+    entry = _entry(name, "transformer", "unknown")
+    version = path.rpartition(":")[2]
+    text = (
+        f"timm has no FAN. This is the nearest that it has: {name}, an XCiT, from whose design FAN comes. "
+        f"It stands under the name {version} for clients that look for it."
+    )
+    entry |= {"ngc_path": path, "name": version, "version": version, "description": text}
+    entry["defaults"] |= {"model.backbone.type": published}
+    return entry
+
+
+def _accuracy(name: str) -> tuple[float | None, str | None]:
+    """Top-1 accuracy on ImageNet in percent, where an installed package states it."""
+    if name not in TORCHVISION:
+        return None, None
+    weights = torchvision.models.get_weight(TORCHVISION[name])
+    return weights.meta["_metrics"]["ImageNet-1K"]["acc@1"], f"torchvision {TORCHVISION[name]}, ImageNet-1K"
+
+
+def _parameters(name: str) -> int:
+    with torch.device("meta"):
+        return sum(weight.numel() for weight in timm.create_model(name).parameters())
+
+
+def main() -> None:
+    """Write the file."""
+    target = files("tunesmith.networks").joinpath("catalogue.json")
+    with open(str(target), "w", encoding="utf-8") as file:  # noqa: PTH123 - the package is a folder here
+        json.dump(entries(), file, indent=1)
+        file.write("\n")
+
+
+if __name__ == "__main__":
+    main()
