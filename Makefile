@@ -15,7 +15,10 @@ endif
 BROWSERS := chromium chromium-browser google-chrome
 INSTALL_BROWSER := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core
 
-.PHONY: help demo test bench lint serve clean browser
+# The tests of Azure storage want its emulator; 3.35 is the newest that runs on Node.js 20.
+AZURITE := .venv/azurite/node_modules/.bin/azurite-blob
+
+.PHONY: help demo test bench lint serve clean browser azurite
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +44,15 @@ browser:
 		echo "no Chromium here: its tests are skipped (apt-get install chromium)"; \
 	fi
 
-test: $(READY) browser ## run all tests
+azurite: $(READY)
+	@test -x $(AZURITE) || if command -v npm >/dev/null; then \
+		echo "installing Azurite for the tests of Azure storage"; \
+		npm install --prefix .venv/azurite --no-audit --no-fund --silent 'azurite@~3.35.0'; \
+	else \
+		echo "no Node.js here: the tests of Azure storage are skipped"; \
+	fi
+
+test: $(READY) browser azurite ## run all tests
 	$(BIN)/python -m pytest
 
 lint: $(READY) ## check form, types and the direction of imports

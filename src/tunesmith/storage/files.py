@@ -1,36 +1,27 @@
-"""The files at a location: one face for folders and buckets."""
+"""The files at a location: one face for every kind of store."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import obstore
 
 from tunesmith.storage.download import PartFile, Version
-from tunesmith.storage.errors import StorageError, StorageFileMissingError
+from tunesmith.storage.errors import StorageError, StorageFileMissingError, TooLargeError
 from tunesmith.storage.faults import Faults
-from tunesmith.storage.folders import check_place, walk
-from tunesmith.storage.keys import check_key, check_prefix, is_key, join
-from tunesmith.storage.locations import FolderStore, Location
-from tunesmith.storage.stores import BRIEF, AnyStore, describe, open_store
+from tunesmith.storage.folders import check_place
+from tunesmith.storage.keys import check_azure_key, check_key, check_prefix, is_key, join
+from tunesmith.storage.locations import AzureStore, FolderStore, HubStore, Location, UrlStore
+from tunesmith.storage.objects import ObjectSource
+from tunesmith.storage.patience import BRIEF, PATIENT, Patience
+from tunesmith.storage.sources import Facts, FileInfo, Source
+from tunesmith.storage.stores import AnyStore, describe, open_store
+from tunesmith.storage.web import UrlSource
 
-if TYPE_CHECKING:  # obstore has these for type checkers alone
-    from obstore import GetOptions, ObjectMeta
+__all__ = ["FileInfo", "Files"]
 
 _UPLOAD_PART = 8 << 20
 _DELETE_BATCH = 1000
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """A file in a listing. `key` is relative to the location, `size` in bytes, `modified` in UTC."""
-
-    key: str
-    size: int
-    modified: datetime
 
 
 class Files:
@@ -39,11 +30,12 @@ class Files:
     Nothing is opened before the first call. Every method raises `StorageError` with a sentence that names
     the store and the key, `StorageFileMissingError` where the file is not there, and `InvalidKeyError` for
     a key that is absolute, has `..`, an empty part or a control character. Failures that may pass are
-    tried again for about a minute.
+    tried again for as long as `patience` says. What writes is refused where the store is read-only.
     """
 
-    def __init__(self, location: Location, secrets: Mapping[str, str]) -> None:
+    def __init__(self, location: Location, secrets: Mapping[str, str], patience: Patience = PATIENT) -> None:
         self.location = location
+        self._patience = patience
         self._secrets = dict(secrets)
         self._prefix = check_prefix(location.prefix)
         self._faults = Faults(describe(location.store), self._secrets)
@@ -53,41 +45,53 @@ class Files:
 
     @cached_property
     def _store(self) -> AnyStore:
-        return open_store(self.location.store, self._secrets)
+        """The store as one that can be written to."""
+        return self._opened(self._patience)
+
+    @cached_property
+    def _source(self) -> Source:
+        store = self.location.store
+        if isinstance(store, HubStore | UrlStore):
+            return self._read_by(self._patience)
+        return ObjectSource(store, self._store)
 
     def list(self, prefix: str = "") -> Iterator[FileInfo]:
         """The files below a folder, in order of their keys; none where there is no such folder."""
         whole = join(self._prefix, check_prefix(prefix))
         skip = len(self._prefix) + 1 if self._prefix else 0
         with self._faults.named("list", prefix):
-            for info in self._found(whole):
+            for info in self._source.list(whole):
                 if is_key(info.key):
                     yield FileInfo(info.key[skip:], info.size, info.modified)
 
     def exists(self, key: str) -> bool:
         """Whether there is a file of that key."""
         try:
-            self.size(key)
+            self._facts("look at", key)
         except StorageFileMissingError:
             return False
         return True
 
     def size(self, key: str) -> int:
-        """The file's size in bytes."""
-        with self._faults.named("look at", key):
-            return self._head(self._whole(key))["size"]
+        """The file's size in bytes.
+
+        Raises:
+            StorageError: the store does not tell it before the file is read.
+        """
+        size = self._facts("look at", key).size
+        if size is None:
+            raise StorageError(f"The {self._faults.store} does not say how large {key} is.")
+        return size
 
     def read(self, key: str) -> bytes:
         """The whole file: for small ones."""
         whole = self._whole(key)
         with self._faults.named("read", key):
-            return bytes(obstore.get(self._store, whole).bytes())
+            return self._source.read(whole)
 
     def stream(self, key: str, start: int = 0, chunk_size: int = 1 << 20) -> Iterator[bytes]:
         """The file from byte `start` on, in chunks of at least `chunk_size` but the last."""
-        with self._faults.named("read", key):
-            meta = self._head(self._whole(key))
-        return self._chunks(key, meta, start, chunk_size)
+        return self._chunks(key, self._facts("read", key), start, chunk_size)
 
     def write(self, key: str, data: bytes) -> None:
         """Store the data under the key; readers see the old file or the whole new one."""
@@ -102,20 +106,22 @@ class Files:
         the size of each chunk, after a first call with what was already there; what it raises ends the
         download, which can be continued.
         """
-        whole = self._whole(key)
-        with self._faults.named("download", key):
-            meta = self._head(whole)
+        facts = self._facts("download", key)
         part = PartFile(target)
-        start = part.begin(Version(whole, meta["size"], meta["e_tag"] or ""))
+        start = part.begin(Version(self._whole(key), facts.size, facts.etag))
         if on_bytes and start:
             on_bytes(start)
-        size = part.write(self._chunks(key, meta, start), start, on_bytes)
-        if size != meta["size"]:
+        try:
+            size = part.write(self._chunks(key, facts, start), start, on_bytes)
+        except TooLargeError:
+            part.discard()
+            raise
+        if facts.size is not None and size != facts.size:
             part.discard()
             raise StorageError(
-                f"The {self._faults.store} sent {size} bytes of {key} instead of {meta['size']}; try again."
+                f"The {self._faults.store} sent {size} bytes of {key} instead of {facts.size}; try again."
             )
-        part.finish(meta["last_modified"].timestamp())
+        part.finish(facts.modified.timestamp())
 
     def upload(self, source: Path, key: str) -> None:
         """Store a file of this machine under the key, part by part: it is never whole in memory."""
@@ -156,54 +162,43 @@ class Files:
         Raises:
             StorageError: with what is wrong.
         """
-        store = open_store(self.location.store, self._secrets, BRIEF)
         with self._faults.named("reach"):
-            if isinstance(self.location.store, FolderStore):
-                next(self.location.store.path.iterdir(), None)
-            else:
-                next(iter(obstore.list(store, prefix=self._prefix or None)), None)
+            self._read_by(BRIEF).probe(self._prefix)
+
+    def _opened(self, patience: Patience) -> AnyStore:
+        store = self.location.store
+        if isinstance(store, HubStore | UrlStore):
+            raise StorageError(f"The {self._faults.store} can only be read; choose another workspace.")
+        return open_store(store, self._secrets, patience)
+
+    def _read_by(self, patience: Patience) -> Source:
+        store = self.location.store
+        match store:
+            case HubStore():
+                # huggingface_hub takes a third of a second to import; few need it.
+                from tunesmith.storage.hub import HubSource
+
+                return HubSource(store, self._secrets, patience)
+            case UrlStore():
+                return UrlSource(store, self._secrets, patience)
+            case _:
+                return ObjectSource(store, self._opened(patience))
 
     def _whole(self, key: str) -> str:
         whole = join(self._prefix, check_key(key))
         if isinstance(self.location.store, FolderStore):
             check_place(self.location.store.path, whole)
+        if isinstance(self.location.store, AzureStore):
+            check_azure_key(whole)
         return whole
 
-    def _found(self, whole: str) -> Iterator[FileInfo]:
-        if isinstance(self.location.store, FolderStore):
-            _ = self._store  # says so if the folder does not exist
-            for key, facts in walk(self.location.store.path, whole):
-                yield FileInfo(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
-        else:
-            yield from _without_markers(_listed(self._store, whole))
+    def _facts(self, verb: str, key: str) -> Facts:
+        whole = self._whole(key)
+        with self._faults.named(verb, key):
+            return self._source.facts(whole)
 
-    def _head(self, whole: str) -> "ObjectMeta":
-        return obstore.head(self._store, whole)
-
-    def _chunks(
-        self, key: str, meta: "ObjectMeta", start: int = 0, chunk_size: int = 1 << 20
-    ) -> Iterator[bytes]:
-        if start >= meta["size"]:
+    def _chunks(self, key: str, facts: Facts, start: int = 0, chunk_size: int = 1 << 20) -> Iterator[bytes]:
+        if facts.size is not None and start >= facts.size:
             return
-        options: GetOptions = {"if_match": meta["e_tag"]}
-        if start:
-            options["range"] = {"offset": start}
         with self._faults.named("read", key):
-            yield from obstore.get(self._store, self._whole(key), options=options).stream(chunk_size)
-
-
-def _listed(store: AnyStore, whole: str) -> Iterator[FileInfo]:
-    for batch in obstore.list(store, prefix=whole or None, chunk_size=1000):
-        for meta in batch:
-            yield FileInfo(meta["path"], meta["size"], meta["last_modified"])
-
-
-def _without_markers(found: Iterator[FileInfo]) -> Iterator[FileInfo]:
-    """Leave out the empty objects that consoles create to show a folder: they precede its files."""
-    held: FileInfo | None = None
-    for info in found:
-        if held and not (held.size == 0 and info.key.startswith(f"{held.key}/")):
-            yield held
-        held = info
-    if held:
-        yield held
+            yield from self._source.chunks(self._whole(key), facts, start, chunk_size)

@@ -40,6 +40,18 @@ def check_prefix(prefix: str) -> str:
     return check_key(bare) if bare else ""
 
 
+def check_azure_key(key: str) -> None:
+    """Refuse a key that Azure would store under another name.
+
+    Raises:
+        InvalidKeyError: it has a backslash, or a part that ends with a dot.
+    """
+    if "\\" in key or any(part.endswith(".") for part in key.split("/")):
+        raise InvalidKeyError(
+            f"The key {key!r} cannot be kept on Azure; rename it, without backslashes and dots at the end."
+        )
+
+
 def is_key(key: str) -> bool:
     """Whether a name found in a store can be asked for."""
     try:

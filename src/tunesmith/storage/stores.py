@@ -1,45 +1,27 @@
-"""Opens the stores that locations name. Nothing is taken from the environment, only what is passed."""
+"""Opens folders and buckets. Nothing is taken from the environment, only what is passed."""
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from obstore.store import LocalStore, S3Store
+from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig, S3Credential
+    from obstore.store import AzureCredential, ClientConfig, GCSCredential, RetryConfig, S3Credential
 
 from tunesmith.storage import locations
 from tunesmith.storage.errors import StorageError
+from tunesmith.storage.patience import Patience
 
-AnyStore = LocalStore | S3Store
+AnyStore = LocalStore | S3Store | AzureStore | GCSStore
+ObjectLocation = locations.FolderStore | locations.S3Store | locations.AzureStore | locations.GcsStore
 
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a store may stay silent before it counts as gone.
-
-    Attributes:
-        connect: seconds for a connection.
-        read: seconds without a byte while an answer is awaited.
-        retries: further attempts after a failure that may pass.
-        total: seconds after which no attempt is begun.
-    """
-
-    connect: float
-    read: float
-    retries: int
-    total: float
-
-
-PATIENT = Patience(connect=5, read=20, retries=20, total=50)
-"""For jobs: a store that is gone is reported in about a minute."""
-
-BRIEF = Patience(connect=2, read=3, retries=1, total=3)
-"""For probes: a person waits for the answer."""
+_GOOGLE = "https://storage.googleapis.com"
+_GOOGLE_KEY = ("client_email", "private_key", "private_key_id")
 
 
 def describe(store: locations.Store) -> str:
@@ -50,19 +32,31 @@ def describe(store: locations.Store) -> str:
         case locations.S3Store():
             where = f" at {store.endpoint_url}" if store.endpoint_url else f" in {store.region}"
             return f"bucket {store.bucket}{where}"
+        case locations.AzureStore():
+            return f"container {store.container} at {store.endpoint_url}"
+        case locations.GcsStore():
+            return f"bucket {store.bucket} at {store.endpoint_url or _GOOGLE}"
+        case locations.HubStore():
+            return f"hub {store.endpoint_url}"
+        case locations.UrlStore():
+            return f"address {store.url}"
 
 
-def open_store(store: locations.Store, secrets: Mapping[str, str], patience: Patience = PATIENT) -> AnyStore:
+def open_store(store: ObjectLocation, secrets: Mapping[str, str], patience: Patience) -> AnyStore:
     """A client for the store; it does not connect yet.
 
     Raises:
-        StorageError: the folder does not exist, or only one of a bucket's two keys is given.
+        StorageError: the folder does not exist, or the keys given cannot be keys of that kind of store.
     """
     match store:
         case locations.FolderStore():
             return _open_folder(store)
         case locations.S3Store():
-            return _open_bucket(store, secrets, patience)
+            return _open_s3(store, secrets, patience)
+        case locations.AzureStore():
+            return _open_azure(store, secrets, patience)
+        case locations.GcsStore():
+            return _open_gcs(store, secrets, patience)
 
 
 def _open_folder(store: locations.FolderStore) -> LocalStore:
@@ -73,7 +67,7 @@ def _open_folder(store: locations.FolderStore) -> LocalStore:
     return LocalStore(prefix=store.path.resolve(), automatic_cleanup=True)
 
 
-def _open_bucket(store: locations.S3Store, secrets: Mapping[str, str], patience: Patience) -> S3Store:
+def _open_s3(store: locations.S3Store, secrets: Mapping[str, str], patience: Patience) -> S3Store:
     access_key, secret_key = secrets.get("access_key", ""), secrets.get("secret_key", "")
     if bool(access_key) != bool(secret_key):
         missing = "secret_key" if access_key else "access_key"
@@ -94,6 +88,71 @@ def _open_bucket(store: locations.S3Store, secrets: Mapping[str, str], patience:
         client_options=_client_options(endpoint, patience),
         retry_config=_retry_config(patience),
     )
+
+
+def _open_azure(store: locations.AzureStore, secrets: Mapping[str, str], patience: Patience) -> AzureStore:
+    access_key = secrets.get("access_key", "")
+    if access_key and not _is_base64(access_key):
+        raise StorageError(
+            f"The access_key of the {describe(store)} is not one: copy a whole key of the storage account."
+        )
+
+    # As above, for AZURE_* variables.
+    def credentials() -> AzureCredential:
+        return {"access_key": access_key, "expires_at": None}
+
+    return AzureStore(
+        store.container,
+        account_name=store.account,
+        endpoint=store.endpoint_url.rstrip("/"),
+        use_emulator=False,
+        use_fabric_endpoint=False,
+        skip_signature=not access_key,
+        credential_provider=credentials,
+        client_options=_client_options(store.endpoint_url, patience),
+        retry_config=_retry_config(patience),
+    )
+
+
+def _open_gcs(store: locations.GcsStore, secrets: Mapping[str, str], patience: Patience) -> GCSStore:
+    endpoint = (store.endpoint_url or _GOOGLE).rstrip("/")
+    key = secrets.get("service_account_key", "")
+    signed: dict[str, Any]
+    if key and endpoint.startswith("https://"):
+        signed = {"service_account_key": _google_key(key, endpoint, store), "skip_signature": False}
+    else:
+        # Without a provider, writing would ask this machine's own metadata service for a token.
+        def credentials() -> GCSCredential:
+            return {"token": "anonymous", "expires_at": None}
+
+        signed = {"credential_provider": credentials, "skip_signature": True}
+    return GCSStore(
+        store.bucket,
+        base_url=endpoint,
+        client_options=_client_options(endpoint, patience),
+        retry_config=_retry_config(patience),
+        **signed,
+    )
+
+
+def _google_key(text: str, endpoint: str, store: locations.GcsStore) -> str:
+    """The parts of a service account's key that sign; others could lead the key to another server."""
+    try:
+        key = json.loads(text)
+        kept = {name: str(key[name]) for name in _GOOGLE_KEY}
+    except (ValueError, KeyError, TypeError):
+        raise StorageError(
+            f"The service_account_key of the {describe(store)} is not one: give the whole JSON file that "
+            "Google made for the service account."
+        ) from None
+    return json.dumps({"type": "service_account", "gcs_base_url": endpoint, **kept})
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(b64decode(text, validate=True))
+    except ValueError:
+        return False
 
 
 def _amazon(region: str) -> str:
