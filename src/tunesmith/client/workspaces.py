@@ -44,6 +44,19 @@ class Workspaces:
         """Forget the workspace. What lies in its storage stays."""
         self._session.call("DELETE", self._path(workspace_id))
 
+    def backup(self, workspace_id: str, file_name: str | None = None) -> dict[str, Any]:
+        """Save your datasets, experiments and jobs of the workspace, as a file in its folder `backups`."""
+        return self._backups(workspace_id, "backup", file_name)
+
+    def restore(self, workspace_id: str, file_name: str | None = None) -> dict[str, Any]:
+        """Bring back what a backup holds and is no longer there; what is there stays as it is."""
+        return self._backups(workspace_id, "restore", file_name)
+
+    def _backups(self, workspace_id: str, verb: str, file_name: str | None) -> dict[str, Any]:
+        body = {"backup_file_name": file_name} if file_name else {}
+        counts: dict[str, Any] = self._session.call("POST", self._path(workspace_id, verb), body=body)
+        return counts
+
     def list(self, *, name: str | None = None) -> tuple[Workspace, ...]:
         """All of them, newest first."""
         entries = self._session.pages(self._path(), "workspaces", {"name": name})

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from tunesmith.server.auth import endpoints as auth
 from tunesmith.server.auth.tokens import TokenSigner
+from tunesmith.server.backups import endpoints as backups
 from tunesmith.server.console import endpoints as console
 from tunesmith.server.console import index
 from tunesmith.server.datasets import endpoints as datasets
@@ -39,7 +40,7 @@ API_VERSION = "6.0.0"
 REQUESTS_AT_ONCE = 64
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
-_OF_ORGS = (workspaces.router, datasets.router, experiments.router, jobs.router)
+_OF_ORGS = (workspaces.router, backups.router, datasets.router, experiments.router, jobs.router)
 _TOO_MANY = 429
 _REFUSALS = {
     400: "The request is wrong",

@@ -1,7 +1,7 @@
 """tunesmith workspaces ..."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -84,3 +84,25 @@ def delete(workspace: Id, as_json: JsonFlag = False) -> None:
     with connect() as client:
         client.workspaces.delete(workspace)
     Output(as_json).deleted("workspace", workspace)
+
+
+FileName = Annotated[str | None, typer.Option(help="Name of the file in the folder `backups`.")]
+
+
+@app.command()
+def backup(workspace: Id, file_name: FileName = None, as_json: JsonFlag = False) -> None:
+    """Save your datasets, experiments and jobs of a workspace in that workspace."""
+    with connect() as client:
+        _show_counts(Output(as_json), client.workspaces.backup(workspace, file_name))
+
+
+@app.command()
+def restore(workspace: Id, file_name: FileName = None, as_json: JsonFlag = False) -> None:
+    """Bring back what a backup holds and is no longer there."""
+    with connect() as client:
+        _show_counts(Output(as_json), client.workspaces.restore(workspace, file_name))
+
+
+def _show_counts(output: Output, counts: dict[str, Any]) -> None:
+    output.document(counts)
+    output.tell(", ".join(f"{name} {value}" for name, value in counts.items() if isinstance(value, int)))
