@@ -23,10 +23,12 @@ from tunesmith.data.progress import (
     raise_if,
 )
 from tunesmith.data.pulled import PulledFolder
+from tunesmith.data.unpacking import unpacked
 from tunesmith.protocol import DatasetInput
 from tunesmith.storage.archives import extract
 from tunesmith.storage.errors import ArchiveError, StorageError
 from tunesmith.storage.files import FileInfo, Files
+from tunesmith.storage.locations import UrlStore
 
 _LOCK_POLL = 0.1
 
@@ -137,6 +139,12 @@ class _Pull:
 
     def run(self, look_inside: bool) -> DatasetReport:
         """List, fetch, extract, look inside."""
+        if isinstance(self._source.location.store, UrlStore):
+            try:
+                self._source = unpacked(self._source, self._inside)
+            except ArchiveError as error:
+                self._inside.findings.error("archive", error.archive, error.fault, error.remedy)
+                return DatasetReport(findings=self._inside.findings.all())
         listing = self._listing()
         if missing := self._layout.missing(listing.keys(), self._inside.intents):
             return DatasetReport(findings=tuple(missing))

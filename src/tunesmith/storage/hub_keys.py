@@ -8,7 +8,8 @@ from tunesmith.storage.errors import InvalidKeyError
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}"
 _KEY = re.compile(rf"({_NAME}/{_NAME})(?:@([^/@]{{1,300}}))?(?:/(.+))?")
-_PAGE = re.compile(rf"/datasets/({_NAME}/{_NAME})(?:/(?:tree|blob|resolve)/([^/]+)(?:/(.+))?)?/?")
+_PAGE = re.compile(rf"/datasets/({_NAME}/{_NAME})(?:/tree/([^/]+)(?:/(.+))?)?/?")
+_FILE = re.compile(rf"/datasets/{_NAME}/{_NAME}/resolve/.+")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class HubPlace:
 
 
 def hub_page(url: str, hub: str) -> HubPlace | None:
-    """The dataset that an address of a hub shows; None for an address elsewhere.
+    """The dataset that an address of a hub shows; None for an address elsewhere, or of a single file.
 
     Raises:
         InvalidKeyError: it is on the hub, and shows no dataset.
@@ -60,7 +61,10 @@ def hub_page(url: str, hub: str) -> HubPlace | None:
     address, home = urlsplit(url), urlsplit(hub)
     if (address.hostname, address.port) != (home.hostname, home.port):
         return None
-    found = _PAGE.fullmatch(address.path.removeprefix(home.path.rstrip("/")))
+    path = address.path.removeprefix(home.path.rstrip("/"))
+    if _FILE.fullmatch(path):
+        return None
+    found = _PAGE.fullmatch(path)
     if not found:
         raise InvalidKeyError(
             f"{address.path!r} shows no dataset of {hub}; copy the address of a dataset's page, "

@@ -42,12 +42,14 @@ class AzureStore(_Store):
     """A container of an Azure storage account. Its secret is `access_key`.
 
     Attributes:
+        region: where the account is, for people; it chose the endpoint.
         endpoint_url: the blob service of this account, e.g. https://NAME.blob.core.windows.net.
     """
 
     kind: Literal["azure"] = "azure"
     account: str
     container: str
+    region: str = ""
     endpoint_url: str
 
 

@@ -74,6 +74,24 @@ def refuse_literal(host: str, hosts: PrivateHosts) -> None:
         raise _refused(host, str(address) if address else host)
 
 
+def refuse_own_network(host: str) -> None:
+    """Refuse a storage host on the link itself, where a cloud's machines find their own credentials.
+
+    Private addresses are fine: a user's storage is often next door.
+
+    Raises:
+        AddressRefusedError: naming it.
+    """
+    literal = _literal(host)
+    try:
+        found = [literal] if literal else _addresses(host, 0)
+    except (StorageError, httpcore.ConnectError):
+        return  # the probe tells that nothing is there
+    for address in map(_unwrapped, found):
+        if address.is_link_local or address.is_multicast or address.is_unspecified:
+            raise AddressRefusedError(f"{host} ({address}) is no address of a storage server.")
+
+
 class CheckedBackend(httpcore.NetworkBackend):
     """Connects to addresses that may be asked.
 

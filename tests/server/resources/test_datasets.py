@@ -109,7 +109,7 @@ def test_an_invalid_dataset_is_shown_with_its_reason(house: House, ada: Person, 
             {"format": "raw", "use_for": ["training"]},
             "cannot be used for training; it can be used for: testing",
         ),
-        ({"url": "https://example.com/x.tar"}, "url: datasets are read from workspaces alone"),
+        ({"url": "https://example.com/x.tar"}, "url: name either a url, or a workspace with cloud_file_path"),
         ({"cloud_file_path": "/data/../../etc"}, "cloud_file_path: The key"),
         ({"cloud_file_path": "a\0b"}, "must not contain the NUL character"),
         ({"name": "n" * 501}, "name: String should have at most 500 characters"),
@@ -148,8 +148,8 @@ def test_a_workspace_of_somebody_else_does_not_exist(house: House, ada: Person, 
 def test_a_dataset_without_a_place_is_invalid_until_it_gets_one(house: House, ada: Person, space: str):
     reply = ada.post("datasets", {"type": "image_classification", "format": "raw"})
     assert reply["status"] == "invalid_pull"
-    assert (
-        reply["status_reason"] == "The dataset has no workspace: PATCH it with workspace and cloud_file_path."
+    assert reply["status_reason"] == (
+        "The dataset has no workspace: PATCH it with workspace and cloud_file_path, or with url."
     )
     change = {"workspace": space, "cloud_file_path": "raw"}
     assert ada.patch(f"datasets/{reply['id']}", change)["status"] == "starting"

@@ -10,6 +10,7 @@ from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.errors import ConflictError
 from tunesmith.server.kit.secrets import Vault
+from tunesmith.server.kit.settings import Settings
 from tunesmith.server.migrations import migrate
 from tunesmith.server.tables import Org, User, Workspace
 from tunesmith.server.workspaces import service
@@ -39,17 +40,17 @@ def caller(database: Database) -> Caller:
 def test_the_second_of_two_moves_is_refused_and_the_first_is_kept(
     database: Database, caller: Caller, tmp_path: Path
 ) -> None:
-    vault, roots = Vault(Fernet.generate_key()), (tmp_path,)
+    vault, settings = Vault(Fernet.generate_key()), Settings(workspace_roots=(tmp_path,))
 
     def at(name: str) -> dict[str, object]:
         return {"cloud_type": "self_hosted", "cloud_specific_details": {"path": str(tmp_path / name)}}
 
     with database.write() as session:
         made = service.create_workspace(
-            session, caller, WorkspaceReq.model_validate(at("first")), vault, roots
+            session, caller, WorkspaceReq.model_validate(at("first")), vault, settings
         )
     requests = [WorkspaceChange.model_validate(at(name)) for name in ("second", "third")]
-    moves = [service.plan_move(database, caller, made.id, request, vault, roots) for request in requests]
+    moves = [service.plan_move(database, caller, made.id, request, vault, settings) for request in requests]
     with database.write() as session:
         service.update_workspace(session, caller, made.id, requests[0], moves[0], vault)
     with pytest.raises(ConflictError, match="changed meanwhile"), database.write() as session:

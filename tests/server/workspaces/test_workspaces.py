@@ -95,13 +95,6 @@ def test_amazon_is_where_the_operator_says(server: Server, s3_server: S3Server) 
     assert reply.status_code == 200, reply.text
 
 
-@pytest.mark.parametrize("cloud_type", ["azure", "gcp", "huggingface"])
-def test_stores_to_come_are_named_with_those_that_are_there(server: Server, cloud_type: str) -> None:
-    sentence = refusal(server, {"token": "x"}, cloud_type)
-    assert "not available yet" in sentence
-    assert "self_hosted and aws" in sentence
-
-
 # --- details that are wrong ---
 
 

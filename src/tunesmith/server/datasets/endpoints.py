@@ -47,10 +47,15 @@ def list_datasets(
 
 @router.post("/datasets", response_model_exclude_unset=True)
 def create_dataset(
-    caller: CallerDep, request: DatasetReq, session: WriteSession, vault: VaultDep, hint: HintDep
+    caller: CallerDep,
+    request: DatasetReq,
+    session: WriteSession,
+    vault: VaultDep,
+    settings: SettingsDep,
+    hint: HintDep,
 ) -> DatasetRsp:
     """Register a dataset; it is pulled and validated at once."""
-    return service.create_dataset(session, caller, request, vault, hint)
+    return service.create_dataset(session, caller, request, vault, settings, hint)
 
 
 @router.delete("/datasets", response_model_exclude_none=True)

@@ -8,17 +8,17 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tunesmith.server.datasets.sources import source_of
 from tunesmith.server.datasets.states import SETTLED, PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.inputs import PULL, FrozenDataset, FrozenInputs
-from tunesmith.server.jobs.places import location_in
 from tunesmith.server.jobs.removal import remove_folder_later, remove_jobs
 from tunesmith.server.jobs.states import TERMINAL
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.errors import BadRequestError
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.executors.base import Slot
-from tunesmith.server.workspaces.tables import Workspace
+from tunesmith.storage.locations import Location
 
 _OPTIONS = ("skip_validation", "check_all_images")
 
@@ -37,19 +37,22 @@ def frozen_datasets(session: Session, datasets: Sequence[Dataset]) -> list[Froze
     ]
 
 
-def start_pull(session: Session, dataset: Dataset) -> None:
-    """Have the dataset pulled; without a workspace or a folder it is invalid at once, and says so.
+def start_pull(session: Session, dataset: Dataset, settings: Settings) -> None:
+    """Have the dataset pulled; without a source it is invalid at once, and says so.
 
     Raises:
         BadRequestError: its cloud_file_path is no path within the workspace.
     """
-    workspace = session.get(Workspace, dataset.workspace_id) if dataset.workspace_id else None
-    if workspace is None or dataset.cloud_file_path is None:
-        missing = "workspace" if workspace is None else "cloud_file_path"
+    session.flush()
+    source = source_of(session, dataset, settings)
+    if source is None:
+        missing = "cloud_file_path" if dataset.workspace_id else "workspace"
         dataset.status = PullStatus.INVALID_PULL
-        dataset.status_reason = f"The dataset has no {missing}: PATCH it with workspace and cloud_file_path."
+        dataset.status_reason = (
+            f"The dataset has no {missing}: PATCH it with workspace and cloud_file_path, or with url."
+        )
         return
-    frozen = FrozenInputs(train_datasets=(_to_pull(dataset, workspace),))
+    frozen = FrozenInputs(train_datasets=(_to_pull(dataset, source),))
     dataset.status, dataset.status_reason, dataset.report = PullStatus.STARTING, "", {}
     session.flush()
     session.add(
@@ -82,7 +85,7 @@ def pull_again(session: Session, dataset: Dataset, settings: Settings) -> None:
     for revision in set(range(1, dataset.revision + 1)) - needed:
         remove_folder_later(session, copies_of(settings, dataset.id) / str(revision))
     dataset.revision += 1
-    start_pull(session, dataset)
+    start_pull(session, dataset, settings)
 
 
 def revisions_in_use(session: Session, dataset_id: UUID) -> dict[UUID, int]:
@@ -101,7 +104,7 @@ def copies_of(settings: Settings, dataset_id: UUID) -> Path:
     return settings.datasets_dir / str(dataset_id)
 
 
-def _to_pull(dataset: Dataset, workspace: Workspace) -> FrozenDataset:
+def _to_pull(dataset: Dataset, source: Location) -> FrozenDataset:
     return FrozenDataset(
         id=dataset.id,
         revision=dataset.revision,
@@ -109,7 +112,7 @@ def _to_pull(dataset: Dataset, workspace: Workspace) -> FrozenDataset:
         type=dataset.type,
         format=dataset.format,
         intents=tuple(dataset.use_for),
-        source=location_in(workspace, dataset.cloud_file_path or ""),
+        source=source,
     )
 
 

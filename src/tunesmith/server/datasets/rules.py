@@ -50,7 +50,7 @@ def check_unchanged(dataset: Dataset, request: DatasetReq) -> None:
     """Refuse a change of what is fixed at creation.
 
     Raises:
-        BadRequestError: another type or format, or a URL.
+        BadRequestError: another type or format.
     """
     for name in ("type", "format"):
         wanted = getattr(request, name)
@@ -58,20 +58,6 @@ def check_unchanged(dataset: Dataset, request: DatasetReq) -> None:
             raise BadRequestError(
                 f"{name}: cannot be changed from {getattr(dataset, name)} to {wanted}; create a new dataset"
             )
-    check_no_url(request)
-
-
-def check_no_url(request: DatasetReq) -> None:
-    """Refuse a URL as the source.
-
-    Raises:
-        BadRequestError: there is one.
-    """
-    if request.url:
-        raise BadRequestError(
-            "url: datasets are read from workspaces alone; copy the files to a workspace and name their "
-            "folder in cloud_file_path"
-        )
 
 
 def formats_for(name: str | None) -> DatasetFormats:

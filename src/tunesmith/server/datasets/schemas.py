@@ -29,7 +29,11 @@ class DatasetReq(Body):
     format: DatasetFormat | None = None
     workspace: UUID | None = None
     cloud_file_path: Link | None = Field(None, description="Folder of the dataset in its workspace.")
-    url: Link | None = None
+    url: Link | None = Field(
+        None,
+        description="Address of an archive that holds the dataset's files, or of a dataset's page on the "
+        "Hugging Face hub; instead of cloud_file_path. What is behind a question mark is never shown again.",
+    )
     client_url: Link | None = None
     client_id: Link | None = None
     client_secret: Link | None = None

@@ -6,12 +6,12 @@ from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets import pulls, repository
 from tunesmith.server.datasets.replies import reply_to
-from tunesmith.server.datasets.rules import check_no_url, check_unchanged, check_use, required_layout
+from tunesmith.server.datasets.rules import check_unchanged, check_use, required_layout
 from tunesmith.server.datasets.schemas import DatasetListRsp, DatasetReq, DatasetRsp
+from tunesmith.server.datasets.sources import names_source, set_source
 from tunesmith.server.datasets.states import SETTLED
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.bases import check_base_experiments
-from tunesmith.server.jobs.places import location_in
 from tunesmith.server.jobs.removal import remove_folder_later, remove_jobs
 from tunesmith.server.jobs.repository import Kind, Owner, all_of, subsets, unfinished
 from tunesmith.server.jobs.states import Status
@@ -24,14 +24,13 @@ from tunesmith.server.kit.private import sealed_with
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.hint import Hint
-from tunesmith.server.workspaces.tables import Workspace
 
 _PRIVATE = {"docker_env_vars", "client_id", "client_secret", "filters"}
 _PLAIN = {"name", "description", "version", "logo", "shared", "client_url"}
 
 
 def create_dataset(
-    session: Session, caller: Caller, request: DatasetReq, vault: Vault, hint: Hint
+    session: Session, caller: Caller, request: DatasetReq, vault: Vault, settings: Settings, hint: Hint
 ) -> DatasetRsp:
     """Register a dataset and have it pulled.
 
@@ -40,7 +39,6 @@ def create_dataset(
         NotFoundError: the caller has no such workspace.
     """
     layout = required_layout(request)
-    check_no_url(request)
     dataset = Dataset(
         org_id=caller.org_id,
         user_id=caller.user_id,
@@ -54,9 +52,9 @@ def create_dataset(
         sealed_private=sealed_with(vault, None, request, _PRIVATE),
         **request.model_dump(include=_PLAIN),
     )
-    _set_source(session, caller, dataset, request)
+    set_source(session, caller, dataset, request, vault, settings)
     session.add(dataset)
-    pulls.start_pull(session, dataset)
+    pulls.start_pull(session, dataset, settings)
     session.flush()
     after_commit(session, hint.wake)
     return reply_to(dataset, {})
@@ -118,7 +116,7 @@ def update_dataset(
         dataset.check_all_images = bool(request.check_all_images)
     dataset.sealed_private = sealed_with(vault, dataset.sealed_private, request, _PRIVATE)
     if _wants_pull(dataset, request):
-        _set_source(session, caller, dataset, request)
+        set_source(session, caller, dataset, request, vault, settings)
         pulls.pull_again(session, dataset, settings)
         after_commit(session, hint.wake)
     session.flush()
@@ -148,21 +146,8 @@ def delete_dataset(
 
 def _wants_pull(dataset: Dataset, request: DatasetReq) -> bool:
     """Whether the request names a source. While a pull is on its way, naming its own changes nothing."""
-    named = {"workspace": dataset.workspace_id, "cloud_file_path": dataset.cloud_file_path}
-    sent = {name: getattr(request, name) for name in named if name in request.model_fields_set}
-    changed = any(value != named[name] for name, value in sent.items())
-    return changed or (dataset.status in SETTLED and "cloud_file_path" in sent)
-
-
-def _set_source(session: Session, caller: Caller, dataset: Dataset, request: DatasetReq) -> None:
-    sent = request.model_fields_set
-    if "workspace" in sent:
-        dataset.workspace_id = request.workspace
-    if "cloud_file_path" in sent:
-        dataset.cloud_file_path = request.cloud_file_path
-    if dataset.workspace_id is not None and dataset.cloud_file_path is not None:
-        workspace = get_readable(session, Workspace, dataset.workspace_id, caller)
-        location_in(workspace, dataset.cloud_file_path)
+    changed, named = names_source(dataset, request)
+    return changed or (dataset.status in SETTLED and named)
 
 
 def _check_unused(session: Session, dataset: Dataset) -> None:

@@ -20,6 +20,7 @@ from tunesmith.server.experiments.schemas import (
 )
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.chains import post_again, post_chain
+from tunesmith.server.jobs.places import check_holds_results
 from tunesmith.server.jobs.removal import remove_jobs
 from tunesmith.server.jobs.repository import Kind, Owner, all_of, subsets, unfinished
 from tunesmith.server.jobs.schemas import JobReq
@@ -55,6 +56,7 @@ def create_experiment(
     if request.workspace is None:
         raise NotFoundError("Workspace None not found: an experiment needs a workspace for its results")
     workspace = get_readable(session, Workspace, request.workspace, caller)
+    check_holds_results(workspace)
     experiment = Experiment(
         org_id=caller.org_id,
         user_id=caller.user_id,

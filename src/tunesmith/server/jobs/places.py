@@ -12,8 +12,9 @@ from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.storage.errors import InvalidKeyError
 from tunesmith.storage.files import Files
+from tunesmith.storage.hub_keys import HubPlace
 from tunesmith.storage.keys import check_prefix
-from tunesmith.storage.locations import Location
+from tunesmith.storage.locations import HubStore, Location
 
 
 def location_in(workspace: Workspace, path: str = "") -> Location:
@@ -23,10 +24,27 @@ def location_in(workspace: Workspace, path: str = "") -> Location:
         BadRequestError: the path leads out of the workspace, or is none.
     """
     try:
-        prefix = check_prefix(path.strip("/"))
+        location = Location.model_validate(
+            {"store": workspace.store, "prefix": check_prefix(path.strip("/"))}
+        )
+        if isinstance(location.store, HubStore):
+            HubPlace.parse(location.prefix)
     except InvalidKeyError as error:
         raise BadRequestError(f"cloud_file_path: {error}") from None
-    return Location.model_validate({"store": workspace.store, "prefix": prefix})
+    return location
+
+
+def check_holds_results(workspace: Workspace) -> None:
+    """Refuse a workspace that an experiment cannot be in.
+
+    Raises:
+        BadRequestError: nothing can be written there.
+    """
+    if Location.model_validate({"store": workspace.store}).store.read_only:
+        raise BadRequestError(
+            f"workspace: {workspace.name} ({workspace.id}) is of cloud_type {workspace.cloud_type}: it can "
+            "only be read. Datasets may come from there; an experiment needs one that holds its results"
+        )
 
 
 def workspace_of(session: Session, vault: Vault, job: Job) -> Files:

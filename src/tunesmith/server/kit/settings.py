@@ -5,11 +5,13 @@ from base64 import urlsafe_b64decode
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tunesmith.server.kit.limits import Rate
+from tunesmith.storage.reach import PrivateHosts
 
 _FERNET_KEY_BYTES = 32
 
@@ -47,6 +49,11 @@ class Settings(BaseSettings):
         None, ge=1, description="Jobs that may run at once on the processor; unset, one per two cores."
     )
     io_slots: int = Field(2, ge=1, description="Datasets that may be pulled at once.")
+    hub_url: str = Field(
+        "https://huggingface.co",
+        pattern="^https?://",
+        description="Hugging Face hub, or mirror of one: for base experiments and for datasets on the hub.",
+    )
     stop_grace: float = Field(
         20,
         ge=0,
@@ -63,6 +70,24 @@ class Settings(BaseSettings):
         "10000/hour",
         description="Requests that one key, or one address without a login, may make to one route: "
         "a number and second, minute, hour or day; `off` for no limit.",
+    )
+    azure_endpoint: str | None = Field(
+        None,
+        description="Address of the blob service that azure workspaces are on, e.g. that of Azurite; the "
+        "account's name follows as a folder. Unset, Azure's own.",
+    )
+    gcs_endpoint: str | None = Field(
+        None,
+        description="Address of the storage service that gcp workspaces are on; one with http:// is an "
+        "emulator and gets no key. Unset, Google's own.",
+    )
+    private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts and networks, separated by commas, that the url of a dataset may lead to although "
+        "they are not public, over http:// too.",
+    )
+    max_download_gb: float = Field(
+        100, gt=0, description="Largest file in GB that the url of a dataset may lead to."
     )
     metrics_token: str | None = Field(
         None,
@@ -85,6 +110,29 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(Path(part) for part in value.split(os.pathsep) if part)
         return value
+
+    @field_validator("private_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("private_hosts")
+    @classmethod
+    def _check_hosts(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        PrivateHosts.parse(entries)
+        return entries
+
+    @field_validator("azure_endpoint", "gcs_endpoint")
+    @classmethod
+    def _check_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+            raise ValueError("must be an address such as https://storage.example.com, without a login")
+        return url.rstrip("/")
 
     @field_validator("secret_key")
     @classmethod

@@ -7,6 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tunesmith.protocol import JobRequest, ParentInput, Resources, ResultsTarget
+from tunesmith.server.datasets.sources import secrets_of
+from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.checkpoints import choose_files
 from tunesmith.server.jobs.inputs import FrozenInputs
@@ -17,7 +19,7 @@ from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.claims import Claim
 from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.storage.files import Files
-from tunesmith.storage.locations import Location
+from tunesmith.storage.locations import Location, UrlStore
 
 Secrets = dict[str, dict[str, str]]
 
@@ -81,7 +83,11 @@ def _secrets(session: Session, vault: Vault, frozen: FrozenInputs, came_from: Lo
     stores = {one.source.store.id for one in frozen.datasets()}
     stores |= {one.store.id for one in (frozen.workspace, came_from) if one}
     rows = session.scalars(select(Workspace).where(Workspace.id.in_([UUID(one) for one in stores])))
-    return {str(row.id): vault.open(row.sealed_secrets) for row in rows}
+    secrets = {str(row.id): vault.open(row.sealed_secrets) for row in rows}
+    addresses = [one.id for one in frozen.datasets() if isinstance(one.source.store, UrlStore)]
+    for dataset in session.scalars(select(Dataset).where(Dataset.id.in_(addresses))):
+        secrets[str(dataset.id)] = secrets_of(vault, dataset)
+    return secrets
 
 
 def _threads(settings: Settings) -> int:

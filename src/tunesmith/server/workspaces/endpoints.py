@@ -15,9 +15,16 @@ from tunesmith.server.kit.dependencies import (
 from tunesmith.server.kit.ids import PathId
 from tunesmith.server.kit.pagination import PageDep
 from tunesmith.server.kit.wire import NothingRsp
-from tunesmith.server.workspaces import service
+from tunesmith.server.workspaces import finding, service
+from tunesmith.server.workspaces.finding import SearchQueryDep
 from tunesmith.server.workspaces.repository import WorkspaceFilterDep
-from tunesmith.server.workspaces.schemas import WorkspaceChange, WorkspaceIds, WorkspaceReq, WorkspaceRsp
+from tunesmith.server.workspaces.schemas import (
+    DatasetPathsRsp,
+    WorkspaceChange,
+    WorkspaceIds,
+    WorkspaceReq,
+    WorkspaceRsp,
+)
 
 router = APIRouter(tags=["WORKSPACE"])
 
@@ -37,13 +44,21 @@ def create_workspace(
     caller: CallerDep, request: WorkspaceReq, session: WriteSession, vault: VaultDep, settings: SettingsDep
 ) -> WorkspaceRsp:
     """Register a place in your storage. It is tried at once."""
-    return service.create_workspace(session, caller, request, vault, settings.roots)
+    return service.create_workspace(session, caller, request, vault, settings)
 
 
 @router.delete("/workspaces", response_model_exclude_none=True)
 def delete_workspaces(caller: CallerDep, request: WorkspaceIds, session: RelievingSession) -> BulkReply:
     """Forget several workspaces; each has an outcome of its own."""
     return bulk(request.workspace_ids, lambda one: service.delete_workspace(session, caller, one))
+
+
+@router.get(f"{_ONE}:get_datasets")
+def get_datasets(
+    caller: CallerDep, workspace_id: PathId, wanted: SearchQueryDep, database: DatabaseDep, vault: VaultDep
+) -> DatasetPathsRsp:
+    """Find the folders below `data/` that would make a dataset, by the names of their files."""
+    return finding.find_datasets(database, vault, caller, workspace_id, wanted)
 
 
 @router.get(_ONE)
@@ -64,7 +79,7 @@ def update_workspace(
     settings: SettingsDep,
 ) -> WorkspaceRsp:
     """Change the fields that the body names. A new store is tried at once."""
-    move = service.plan_move(database, caller, workspace_id, request, vault, settings.roots)
+    move = service.plan_move(database, caller, workspace_id, request, vault, settings)
     return service.update_workspace(session, caller, workspace_id, request, move, vault)
 
 

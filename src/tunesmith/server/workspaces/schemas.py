@@ -11,7 +11,9 @@ Details = Annotated[
     dict[str, Any],
     Field(
         description="For self_hosted either path, or cloud_bucket_name, endpoint_url, access_key, secret_key "
-        "and cloud_region; for aws access_key, secret_key, cloud_region and cloud_bucket_name."
+        "and cloud_region; for aws access_key, secret_key, cloud_region and cloud_bucket_name; for azure "
+        "account_name, access_key, cloud_region and cloud_bucket_name; for gcp cloud_bucket_name and "
+        "service_account_key; for huggingface token."
     ),
 ]
 
@@ -40,6 +42,13 @@ class WorkspaceIds(Body):
     """Several workspaces."""
 
     workspace_ids: list[str]
+
+
+class DatasetPathsRsp(Reply):
+    """Folders that would make a dataset. `complete` is false if the time was over before the listing."""
+
+    dataset_paths: list[str]
+    complete: bool = True
 
 
 class WorkspaceRsp(Reply):

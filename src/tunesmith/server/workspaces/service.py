@@ -13,6 +13,7 @@ from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.errors import BadRequestError, ConflictError, NotFoundError
 from tunesmith.server.kit.pagination import Page, fetch_page
 from tunesmith.server.kit.secrets import Vault
+from tunesmith.server.kit.settings import Settings
 from tunesmith.server.kit.wire import CloudType
 from tunesmith.server.workspaces import repository
 from tunesmith.server.workspaces.details import Place, details_of, place_of
@@ -25,7 +26,7 @@ from tunesmith.storage.locations import FolderStore, Location
 
 
 def create_workspace(
-    session: Session, caller: Caller, request: WorkspaceReq, vault: Vault, roots: tuple[Path, ...]
+    session: Session, caller: Caller, request: WorkspaceReq, vault: Vault, settings: Settings
 ) -> WorkspaceRsp:
     """Register a store, once it has answered.
 
@@ -33,7 +34,7 @@ def create_workspace(
         BadRequestError: the store is not described in full, not allowed, or does not let us in.
     """
     identity = uuid4()
-    place = place_of(request.cloud_type, request.cloud_specific_details, identity, roots)
+    place = place_of(request.cloud_type, request.cloud_specific_details, identity, settings)
     _probe(place)
     workspace = Workspace(
         id=identity,
@@ -85,7 +86,7 @@ def plan_move(
     workspace_id: UUID,
     request: WorkspaceChange,
     vault: Vault,
-    roots: tuple[Path, ...],
+    settings: Settings,
 ) -> Move | None:
     """The store that a change leads to, once it has answered; None if the change is not about it.
 
@@ -105,7 +106,7 @@ def plan_move(
     if not sent and cloud_type == found.cloud_type:
         return None
     details = _kept(found, cloud_type, sent, vault) | sent
-    place = place_of(cloud_type, details, workspace_id, roots)
+    place = place_of(cloud_type, details, workspace_id, settings)
     _probe(place)
     return Move(cloud_type, place, found.store, found.sealed_secrets)
 
@@ -162,10 +163,7 @@ def _kept(found: Workspace, cloud_type: CloudType, sent: dict[str, Any], vault: 
     store = Location.model_validate({"store": found.store}).store
     if cloud_type != found.cloud_type or ("path" in sent) != isinstance(store, FolderStore):
         return {}
-    details = details_of(store, vault.open(found.sealed_secrets))
-    if cloud_type is CloudType.AWS:
-        details.pop("endpoint_url", None)
-    return details
+    return details_of(cloud_type, store, vault.open(found.sealed_secrets))
 
 
 def _put(session: Session, workspace: Workspace, place: Place, vault: Vault) -> None:
