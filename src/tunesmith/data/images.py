@@ -65,6 +65,17 @@ def open_rgb(path: Path) -> Image.Image:
         raise DatasetError(f"{path.name} {_reason(error)}; replace or remove the file.") from error
 
 
+def open_stored(path: Path) -> Image.Image:
+    """The image upright, with the values of the file: indices of a palette stay indices, 16 bits 16 bits.
+
+    Raises as `open_rgb`.
+    """
+    try:
+        return _upright(path)
+    except _BROKEN as error:
+        raise DatasetError(f"{path.name} {_reason(error)}; replace or remove the file.") from error
+
+
 def load(path: Path) -> NDArray[np.uint8]:
     """The image as an array of height x width x 3, RGB, 0 to 255. Raises as `open_rgb`."""
     return np.asarray(open_rgb(path))
@@ -95,9 +106,13 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 def _opened(path: Path) -> Image.Image:
+    return _rgb(_upright(path))
+
+
+def _upright(path: Path) -> Image.Image:
     with Image.open(path, formats=_FORMATS) as image:
         image.load()
-        return _rgb(ImageOps.exif_transpose(image))
+        return ImageOps.exif_transpose(image)
 
 
 def _reason(error: Exception) -> str:
