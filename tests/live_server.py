@@ -26,19 +26,19 @@ class Account:
     org: str
     api_key: str
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60), repr=False)
-    _token: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
 
     def login(self) -> str:
         """A fresh token."""
         body = {"ngc_key": self.api_key, "ngc_org_name": self.org, "enable_telemetry": True}
         reply = self.client.post(f"{self.url}/api/v1/login", json=body)
         assert reply.status_code == 200, reply.text
-        self._token = reply.json()["token"]
-        return self._token
+        self.token = reply.json()["token"]
+        return self.token
 
     def api(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """A request below the organisation, e.g. api("GET", "/workspaces"), as httpx takes it."""
-        token = self._token or self.login()
+        token = self.token or self.login()
         headers = {"Authorization": f"Bearer {token}"} | arguments.pop("headers", {})
         target = f"{self.url}/api/v1/orgs/{self.org}{path}"
         return self.client.request(method, target, headers=headers, **arguments)

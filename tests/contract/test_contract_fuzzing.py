@@ -5,7 +5,7 @@ The requests are the same in each run. TUNESMITH_FUZZ_EXAMPLES=2000 makes more o
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def error_of(reply: Any) -> str:
 
 def test_one_request_after_another_with_what_the_last_one_gave(visitor: Visitor):
     class Walk(ours.as_state_machine()):  # type: ignore[misc]
-        def get_call_kwargs(self, case: Case) -> dict[str, Any]:
+        def get_call_kwargs(self, case: Case) -> dict[str, Any]:  # noqa: ARG002
             return {
                 "base_url": visitor.server.url,
                 "session": visitor.session,
