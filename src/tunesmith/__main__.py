@@ -28,6 +28,8 @@ DatabaseUrl = Annotated[
 app = build()
 keys = typer.Typer(help="API keys, on the server's machine.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+models = typer.Typer(help="Weights of base experiments, on the server's machine.", no_args_is_help=True)
+app.add_typer(models, name="models")
 
 
 @app.command()
@@ -96,6 +98,57 @@ def keys_revoke(
     if as_json:
         output.document(_plain(entry))
     output.tell(f"The key {entry.hint} of {entry.user} in {entry.org} is revoked.")
+
+
+@models.command("list")
+def models_list(data_dir: DataDir = None, as_json: JsonFlag = False) -> None:
+    """List the base experiments, and whose weights are here."""
+    from tunesmith.server.commands import models_list as listed
+
+    entries = listed(data_dir)
+    output = Output(as_json)
+    if as_json:
+        output.document([asdict(one) for one in entries])
+        return
+    rows = [
+        (one.ngc_path, one.network, one.license, "" if one.size is None else f"{one.size / 1e6:.1f} MB")
+        for one in entries
+    ]
+    output.rows(("NAME", "NETWORK", "LICENCE", "HERE"), rows)
+
+
+@models.command("add")
+def models_add(
+    file: Annotated[
+        Path,
+        typer.Argument(help="Weights: .safetensors or .pth.", exists=True, dir_okay=False, readable=True),
+    ],
+    ngc_path: Annotated[str, typer.Option(help="Name of the base experiment, as `models list` shows it.")],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring weights to a server that cannot fetch them. The file is read as data alone, and copied."""
+    from tunesmith.server.commands import models_add as add
+    from tunesmith.server.commands import models_check
+
+    models_check(ngc_path)
+    try:
+        from tunesmith.training.engine.weights import read_weights
+        from tunesmith.training.failures import JobError
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(
+            f"{error.name} is needed to check weights: pip install 'tunesmith[train]'"
+        ) from None
+    try:
+        count = len(read_weights(file, "FILE"))
+    except JobError as error:
+        raise typer.BadParameter(f"{error} {error.advice}") from None
+    entry = add(file, ngc_path, data_dir, database_url)
+    output = Output(as_json)
+    if as_json:
+        output.document(asdict(entry))
+    output.tell(f"{ngc_path} is here: {count} weights, SHA-256 {entry.sha256}.")
 
 
 @app.command()

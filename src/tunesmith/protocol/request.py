@@ -54,6 +54,22 @@ class DatasetInput(_Part):
     cache: Path
 
 
+class ModelInput(_Part):
+    """A published model whose weights a training starts from.
+
+    `folder` holds (or will hold) the weights on this machine. `hub` is where they are fetched from; None
+    where nothing may be fetched.
+    """
+
+    id: UUID
+    name: str
+    repo: str
+    file: str
+    revision: str
+    hub: str | None
+    folder: Path
+
+
 class ParentInput(_Part):
     """The job whose files this one continues from. `files` are keys relative to its results."""
 
@@ -82,6 +98,7 @@ class JobRequest(_Part):
     eval_dataset: DatasetInput | None = None
     inference_dataset: DatasetInput | None = None
     calibration_dataset: DatasetInput | None = None
+    base_models: tuple[ModelInput, ...] = ()
     parent: ParentInput | None = None
     results: ResultsTarget | None = None
     metric: MetricGoal | None = None

@@ -1,4 +1,4 @@
-"""What the `tunesmith` command does on the server's machine: serve, and administer keys.
+"""What the `tunesmith` command does on the server's machine: serve, and administer keys and weights.
 
 Each function takes the command's options, which win over TUNESMITH_* variables, and ends the process with
 a sentence on standard error and exit code 1 when it cannot do its work.
@@ -19,7 +19,10 @@ from tunesmith.server.auth.administration import KeyEntry
 from tunesmith.server.kit.errors import ServiceError
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.migrations import UnknownRevisionError
+from tunesmith.server.models import administration as models
+from tunesmith.server.models.administration import ModelEntry
 from tunesmith.server.opening import StartError, open_database
+from tunesmith.storage.errors import StorageError
 
 
 def serve(
@@ -57,6 +60,26 @@ def keys_revoke(key: str, data_dir: Path | None = None, database_url: str | None
         return administration.revoke_key(session, key)
 
 
+def models_list(data_dir: Path | None = None) -> list[ModelEntry]:
+    """The base experiments of the catalogue, and whose weights are on this machine."""
+    with _clear_failures():
+        return models.list_models(_settings(data_dir=data_dir).models_dir)
+
+
+def models_check(ngc_path: str) -> None:
+    """End here if the catalogue has no base experiment of that name."""
+    with _clear_failures():
+        models.find_model(ngc_path)
+
+
+def models_add(
+    path: Path, ngc_path: str, data_dir: Path | None = None, database_url: str | None = None
+) -> ModelEntry:
+    """Copy a file of weights in for a base experiment."""
+    with _clear_failures(), _writing(data_dir, database_url) as session:
+        return models.add_model(session, _settings(data_dir=data_dir).models_dir, path, ngc_path)
+
+
 def _settings(**options: Any) -> Settings:
     return Settings(**{name: value for name, value in options.items() if value is not None})
 
@@ -86,7 +109,7 @@ def _clear_failures() -> Iterator[None]:
         _fail("PostgreSQL needs its driver: pip install 'tunesmith[postgres]'")
     except OperationalError as error:
         _fail(f"The database cannot be opened: {error.orig}")
-    except (StartError, ServiceError, UnknownRevisionError, OSError) as error:
+    except (StartError, ServiceError, StorageError, UnknownRevisionError, OSError) as error:
         _fail(str(error))
 
 

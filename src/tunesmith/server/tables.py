@@ -7,6 +7,7 @@ from tunesmith.server.jobs.tables import Job, JobHistory
 from tunesmith.server.kit.census import ListCount
 from tunesmith.server.kit.database import Base
 from tunesmith.server.metrics.tables import ReportedAction
+from tunesmith.server.models.tables import PulledModel
 from tunesmith.server.orgs.tables import Org, User
 from tunesmith.server.workspaces.tables import Workspace
 
@@ -19,6 +20,7 @@ __all__ = [
     "JobHistory",
     "ListCount",
     "Org",
+    "PulledModel",
     "ReportedAction",
     "User",
     "Workspace",

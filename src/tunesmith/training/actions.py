@@ -24,8 +24,12 @@ def run_action(run: Run) -> dict[str, Any]:
         from tunesmith.training.dataservices.pull import pull
 
         return pull(run)
+    if action == "pull_model":
+        from tunesmith.training.base_models import pull_model
+
+        return pull_model(run)
     if action not in _VERBS:
-        known = ", ".join(("pull", *_VERBS))
+        known = ", ".join(("pull", "pull_model", *_VERBS))
         raise JobError(Cause.BAD_SPEC, f"There is no action {action!r} here; there are {known}.")
     return _run_verb(action, run)
 

@@ -76,7 +76,12 @@ class DatasetRsp(Reply):
     validation: dict[str, Any] = Field({}, description="Counts and findings; in the reply for one dataset.")
     use_for: list[Intent]
     base_experiment: list[UUID]
-    base_experiment_pull_complete: PullStatus | None = Field(None, description="Left out.")
+    base_experiment_pull_complete: PullStatus | None = Field(
+        None, description="How far the weights of its base experiments are; left out while it has none."
+    )
+    base_experiment_pull_reason: str = Field(
+        "", description="Why they cannot be had.", json_schema_extra={"x-tunesmith": True}
+    )
     skip_validation: bool | None = Field(None, description="Left out: it is read at creation alone.")
     authorized_party_nca_id: str | None
     jobs: dict[str, JobSubset] = Field({}, description="Its jobs by id; left out while there is none.")

@@ -11,7 +11,7 @@ from tunesmith.server.datasets.schemas import DatasetListRsp, DatasetReq, Datase
 from tunesmith.server.datasets.sources import names_source, set_source
 from tunesmith.server.datasets.states import SETTLED
 from tunesmith.server.datasets.tables import Dataset
-from tunesmith.server.experiments.bases import check_base_experiments
+from tunesmith.server.experiments.bases import check_base_experiments, entries_of
 from tunesmith.server.jobs.removal import remove_folder_later, remove_jobs
 from tunesmith.server.jobs.repository import Kind, Owner, all_of, subsets, unfinished
 from tunesmith.server.jobs.states import Status
@@ -23,6 +23,7 @@ from tunesmith.server.kit.pagination import Page, fetch_page
 from tunesmith.server.kit.private import sealed_with
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
+from tunesmith.server.models.pulls import ensure_pulled, with_pulls
 from tunesmith.server.scheduling.hint import Hint
 
 _PRIVATE = {"docker_env_vars", "client_id", "client_secret", "filters"}
@@ -55,9 +56,10 @@ def create_dataset(
     set_source(session, caller, dataset, request, vault, settings)
     session.add(dataset)
     pulls.start_pull(session, dataset, settings)
+    _pull_bases(session, caller, dataset, hint)
     session.flush()
     after_commit(session, hint.wake)
-    return reply_to(dataset, {})
+    return _shown(session, reply_to(dataset, {}))
 
 
 def get_dataset(session: Session, caller: Caller, dataset_id: UUID) -> DatasetRsp:
@@ -67,7 +69,7 @@ def get_dataset(session: Session, caller: Caller, dataset_id: UUID) -> DatasetRs
         NotFoundError: the caller may see none of that id.
     """
     dataset = get_readable(session, Dataset, dataset_id, caller)
-    return reply_to(dataset, subsets(session, Kind.DATASET, [dataset.id]), whole=True)
+    return _shown(session, reply_to(dataset, subsets(session, Kind.DATASET, [dataset.id]), whole=True))
 
 
 def list_datasets(
@@ -78,7 +80,7 @@ def list_datasets(
         session, repository.listed(caller, wanted), Dataset, page, repository.count(caller, wanted)
     )
     jobs = subsets(session, Kind.DATASET, [dataset.id for dataset in found.rows])
-    datasets = [reply_to(dataset, jobs) for dataset in found.rows]
+    datasets = with_pulls(session, [reply_to(dataset, jobs) for dataset in found.rows])
     if found.info is None:
         return DatasetListRsp(datasets=datasets)
     return DatasetListRsp(datasets=datasets, pagination_info=found.info)
@@ -110,6 +112,7 @@ def update_dataset(
         dataset.use_for = check_use(dataset.type, dataset.format, request.use_for or ())
     if "base_experiment" in sent:
         dataset.base_experiment = check_base_experiments(request.base_experiment, None)
+        _pull_bases(session, caller, dataset, hint)
     if "skip_validation" in sent:
         dataset.skip_validation = bool(request.skip_validation)
     if "check_all_images" in sent:
@@ -120,7 +123,7 @@ def update_dataset(
         pulls.pull_again(session, dataset, settings)
         after_commit(session, hint.wake)
     session.flush()
-    return reply_to(dataset, subsets(session, Kind.DATASET, [dataset.id]), whole=True)
+    return _shown(session, reply_to(dataset, subsets(session, Kind.DATASET, [dataset.id]), whole=True))
 
 
 def delete_dataset(
@@ -142,6 +145,16 @@ def delete_dataset(
     remove_folder_later(session, pulls.copies_of(settings, dataset.id))
     after_commit(session, hint.wake)
     return gone
+
+
+def _shown(session: Session, reply: DatasetRsp) -> DatasetRsp:
+    return with_pulls(session, [reply])[0]
+
+
+def _pull_bases(session: Session, caller: Caller, dataset: Dataset, hint: Hint) -> None:
+    if bases := entries_of(dataset.base_experiment):
+        ensure_pulled(session, caller, [entry.id for entry in bases])
+        after_commit(session, hint.wake)
 
 
 def _wants_pull(dataset: Dataset, request: DatasetReq) -> bool:

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from tunesmith.networks import get_network
 from tunesmith.networks.catalogue import BaseModelEntry, catalogue
 from tunesmith.server.experiments.base_schemas import (
@@ -19,13 +22,15 @@ from tunesmith.server.experiments.repository import ExperimentFilter
 from tunesmith.server.experiments.schemas import LOGO, ExperimentListRsp, ExperimentRsp, ExperimentType
 from tunesmith.server.kit.pagination import Page, info_of, is_descending
 from tunesmith.server.kit.wire import CheckpointChoice
+from tunesmith.server.models.pulls import said_of
+from tunesmith.server.models.tables import PulledModel
 from tunesmith.specs.paths import with_values
 
 _SINCE = datetime(2026, 11, 24, tzinfo=UTC)
 """When the catalogue began. Entries have no moment of their own."""
 
 
-def list_base_experiments(wanted: ExperimentFilter, page: Page) -> ExperimentListRsp:
+def list_base_experiments(session: Session, wanted: ExperimentFilter, page: Page) -> ExperimentListRsp:
     """The part of the catalogue that is asked for."""
     chosen = [base_experiment(entry) for entry in catalogue().values() if _suits(entry, wanted)]
     descending = is_descending(page, "name")
@@ -33,16 +38,17 @@ def list_base_experiments(wanted: ExperimentFilter, page: Page) -> ExperimentLis
         chosen.sort(key=lambda one: (one.name, one.version), reverse=descending)
     start = page.skip or 0
     shown = chosen[start:] if page.size is None else chosen[start : start + page.size]
+    shown = _with_pulls(session, shown)
     info = info_of(len(chosen), page)
     if info is None:
         return ExperimentListRsp(experiments=shown)
     return ExperimentListRsp(experiments=shown, pagination_info=info)
 
 
-def find_base_experiment(identity: UUID) -> ExperimentRsp | None:
+def find_base_experiment(session: Session, identity: UUID) -> ExperimentRsp | None:
     """One of the catalogue."""
     entry = catalogue().get(identity)
-    return base_experiment(entry) if entry else None
+    return _with_pulls(session, [base_experiment(entry)])[0] if entry else None
 
 
 def base_experiment(entry: BaseModelEntry) -> ExperimentRsp:
@@ -92,6 +98,13 @@ def base_experiment(entry: BaseModelEntry) -> ExperimentRsp:
             "base_experiment_metadata": _metadata(entry, network.dataset_type),
         }
     )
+
+
+def _with_pulls(session: Session, shown: Sequence[ExperimentRsp]) -> list[ExperimentRsp]:
+    """With how far the weights are, of those that somebody asked for."""
+    query = select(PulledModel).where(PulledModel.id.in_([one.id for one in shown]))
+    said = {pulled.id: said_of(pulled) for pulled in session.scalars(query)}
+    return [one.model_copy(update=said.get(one.id, {})) for one in shown]
 
 
 def _metadata(entry: BaseModelEntry, task: str) -> BaseExperimentMetadata:

@@ -32,10 +32,10 @@ ActionName = Annotated[str, Path(max_length=64)]
 
 @router.get("/experiments:base", response_model_exclude_unset=True)
 def list_base_experiments(
-    _caller: CallerDep, wanted: ExperimentFilterDep, page: PageDep
+    _caller: CallerDep, session: ReadSession, wanted: ExperimentFilterDep, page: PageDep
 ) -> ExperimentListRsp:
     """List base experiments: published models that a training can start from."""
-    return base_listing.list_base_experiments(wanted, page)
+    return base_listing.list_base_experiments(session, wanted, page)
 
 
 @router.get("/experiments", response_model_exclude_unset=True)
@@ -101,9 +101,10 @@ def update_experiment(
     request: ExperimentReq,
     session: WriteSession,
     vault: VaultDep,
+    hint: HintDep,
 ) -> ExperimentRsp:
     """Change the fields that the body names."""
-    return service.update_experiment(session, caller, experiment_id, request, vault)
+    return service.update_experiment(session, caller, experiment_id, request, vault, hint)
 
 
 @router.delete(_ONE, response_model_exclude_unset=True)

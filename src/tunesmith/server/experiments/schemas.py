@@ -173,7 +173,12 @@ class ExperimentRsp(Reply):
     all_jobs_cancel_status: Status | None = Field(
         None, description="Canceling or Canceled, once all of its jobs were cancelled at once."
     )
-    base_experiment_pull_complete: PullStatus | None = Field(None, description="Left out.")
+    base_experiment_pull_complete: PullStatus | None = Field(
+        None, description="How far the weights of its base experiments are; left out while it has none."
+    )
+    base_experiment_pull_reason: str = Field(
+        "", description="Why they cannot be had.", json_schema_extra={"x-tunesmith": True}
+    )
     base_experiment_metadata: BaseExperimentMetadata | None = Field(None, description="Of base experiments.")
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from tunesmith.server.experiments import repository
 from tunesmith.server.experiments.base_listing import find_base_experiment
+from tunesmith.server.experiments.bases import entries_of
 from tunesmith.server.experiments.fields import seal, set_fields
 from tunesmith.server.experiments.inheriting import choose_epochs, continued, inherit
 from tunesmith.server.experiments.replies import reply_to
@@ -33,6 +34,7 @@ from tunesmith.server.kit.pagination import Page, fetch_page
 from tunesmith.server.kit.platform import Machine
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
+from tunesmith.server.models.pulls import ensure_pulled, with_pulls
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.workspaces.tables import Workspace
 
@@ -70,12 +72,13 @@ def create_experiment(
         inherit(experiment, source, request)
     seal(experiment, request, vault)
     session.add(experiment)
+    _pull_bases(session, caller, experiment, hint)
     session.flush()
     if source:
         choose_epochs(experiment, source, post_again(session, caller, source, experiment, machine, hint))
     if request.experiment_actions:
         _run(session, caller, experiment, request.experiment_actions, machine, hint)
-    return reply_to(experiment, subsets(session, Kind.EXPERIMENT, [experiment.id]))
+    return _shown(session, reply_to(experiment, subsets(session, Kind.EXPERIMENT, [experiment.id])))
 
 
 def get_experiment(session: Session, caller: Caller, experiment_id: UUID) -> ExperimentRsp:
@@ -84,11 +87,11 @@ def get_experiment(session: Session, caller: Caller, experiment_id: UUID) -> Exp
     Raises:
         NotFoundError: the caller may see none of that id.
     """
-    if base := find_base_experiment(experiment_id):
+    if base := find_base_experiment(session, experiment_id):
         return base
     experiment = repository.get_readable(session, experiment_id, caller)
     jobs = subsets(session, Kind.EXPERIMENT, [experiment.id])
-    return reply_to(experiment, jobs, with_status=True)
+    return _shown(session, reply_to(experiment, jobs, with_status=True))
 
 
 def list_experiments(
@@ -99,7 +102,9 @@ def list_experiments(
         session, repository.listed(caller, wanted), Experiment, page, repository.count(caller, wanted)
     )
     jobs = subsets(session, Kind.EXPERIMENT, [experiment.id for experiment in found.rows])
-    experiments = [reply_to(experiment, jobs, with_status=True) for experiment in found.rows]
+    experiments = with_pulls(
+        session, [reply_to(experiment, jobs, with_status=True) for experiment in found.rows]
+    )
     if found.info is None:
         return ExperimentListRsp(experiments=experiments)
     return ExperimentListRsp(experiments=experiments, pagination_info=found.info)
@@ -111,7 +116,7 @@ def get_schema(session: Session, caller: Caller, experiment_id: UUID, action: st
     Raises:
         NotFoundError: the caller may see no such experiment, or its network has no such action.
     """
-    if base := find_base_experiment(experiment_id):
+    if base := find_base_experiment(session, experiment_id):
         return schema_of(base.network_arch, action, [str(base.id)])
     experiment = repository.get_readable(session, experiment_id, caller)
     return schema_of(experiment.network_arch, action, experiment.base_experiment)
@@ -124,7 +129,12 @@ def get_tags(session: Session, caller: Caller) -> Tags:
 
 
 def update_experiment(
-    session: Session, caller: Caller, experiment_id: UUID, request: ExperimentReq, vault: Vault
+    session: Session,
+    caller: Caller,
+    experiment_id: UUID,
+    request: ExperimentReq,
+    vault: Vault,
+    hint: Hint,
 ) -> ExperimentRsp:
     """Change what the request names, and nothing else.
 
@@ -136,8 +146,10 @@ def update_experiment(
     _check_unchanged(experiment, request)
     set_fields(session, caller, experiment, request, request.model_fields_set)
     seal(experiment, request, vault)
+    if "base_experiment" in request.model_fields_set:
+        _pull_bases(session, caller, experiment, hint)
     session.flush()
-    return reply_to(experiment, subsets(session, Kind.EXPERIMENT, [experiment.id]))
+    return _shown(session, reply_to(experiment, subsets(session, Kind.EXPERIMENT, [experiment.id])))
 
 
 def delete_experiment(
@@ -159,6 +171,16 @@ def delete_experiment(
     session.delete(experiment)
     after_commit(session, hint.wake)
     return gone
+
+
+def _shown(session: Session, reply: ExperimentRsp) -> ExperimentRsp:
+    return with_pulls(session, [reply])[0]
+
+
+def _pull_bases(session: Session, caller: Caller, experiment: Experiment, hint: Hint) -> None:
+    if bases := entries_of(experiment.base_experiment):
+        ensure_pulled(session, caller, [entry.id for entry in bases])
+        after_commit(session, hint.wake)
 
 
 def _run(

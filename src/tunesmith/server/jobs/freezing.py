@@ -11,6 +11,7 @@ from tunesmith.server.datasets.pulls import frozen_datasets
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.attaching import Role, misfit, usable_datasets
+from tunesmith.server.experiments.bases import entries_of
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.goals import metric_goal
 from tunesmith.server.jobs.inputs import FrozenInputs
@@ -54,9 +55,14 @@ def freeze_inputs(
         eval_dataset=single.get(Role.EVAL),
         inference_dataset=single.get(Role.INFERENCE),
         calibration_dataset=single.get(Role.CALIBRATION),
+        base_models=_bases(experiment) if action in TRAINS else (),
         workspace=location_in(workspace),
         metric=metric_goal(experiment.metric, network),
     )
+
+
+def _bases(experiment: Experiment) -> tuple[UUID, ...]:
+    return tuple(entry.id for entry in entries_of(experiment.base_experiment))
 
 
 @dataclass(frozen=True)

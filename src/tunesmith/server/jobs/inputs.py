@@ -11,6 +11,8 @@ from tunesmith.storage.locations import Location
 
 PULL = "pull"
 """The internal action that brings a dataset onto this machine."""
+PULL_MODEL = "pull_model"
+"""The internal action that brings the weights of a base experiment onto this machine."""
 
 
 class _Frozen(BaseModel):
@@ -42,12 +44,13 @@ class FrozenDataset(_Frozen):
 
 
 class FrozenInputs(_Frozen):
-    """The datasets, the place for results and the goal of a job."""
+    """The datasets, the base experiments, the place for results and the goal of a job."""
 
     train_datasets: tuple[FrozenDataset, ...] = ()
     eval_dataset: FrozenDataset | None = None
     inference_dataset: FrozenDataset | None = None
     calibration_dataset: FrozenDataset | None = None
+    base_models: tuple[UUID, ...] = ()
     workspace: Location | None = None
     metric: MetricGoal | None = None
 

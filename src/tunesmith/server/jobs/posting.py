@@ -21,6 +21,7 @@ from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError, SpecsRefusedError
 from tunesmith.server.kit.platform import Machine
+from tunesmith.server.models.pulls import ensure_pulled
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.specs import Action, Block, SpecError, default_spec, validate_spec
@@ -65,6 +66,7 @@ def post_experiment_job(
     parent = find_parent(session, caller, experiment, action, request.parent_job_id)
     spec, specs = _specs(network, action, request.specs, experiment.base_experiment)
     slot, gpus = _slot(spec, action, machine)
+    inputs = freeze_inputs(session, caller, experiment, network, action)
     job = Job(
         org_id=experiment.org_id,
         user_id=caller.user_id,
@@ -76,12 +78,13 @@ def post_experiment_job(
         description=request.description or "",
         platform_id=request.platform_id,
         specs=specs,
-        inputs=freeze_inputs(session, caller, experiment, network, action).dump(),
+        inputs=inputs.dump(),
         slot=slot,
         gpus=gpus,
         waits_for="Waits for the scheduler",
     )
     session.add(job)
+    ensure_pulled(session, caller, inputs.base_models)
     session.flush()
     after_commit(session, hint.wake)
     return job.id

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         default_factory=_user_data_dir,
-        description="Folder of the embedded database, keys, job folders and pulled datasets.",
+        description="Folder of the embedded database, keys, job folders, pulled datasets and weights.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -48,11 +48,14 @@ class Settings(BaseSettings):
     cpu_slots: int | None = Field(
         None, ge=1, description="Jobs that may run at once on the processor; unset, one per two cores."
     )
-    io_slots: int = Field(2, ge=1, description="Datasets that may be pulled at once.")
+    io_slots: int = Field(2, ge=1, description="Datasets and base experiments that may be pulled at once.")
     hub_url: str = Field(
         "https://huggingface.co",
         pattern="^https?://",
         description="Hugging Face hub, or mirror of one: for base experiments and for datasets on the hub.",
+    )
+    offline: bool = Field(
+        False, description="Fetch no weights; those brought with `tunesmith models add` are used."
     )
     stop_grace: float = Field(
         20,
@@ -178,6 +181,11 @@ class Settings(BaseSettings):
     def datasets_dir(self) -> Path:
         """Parent of the pulled datasets."""
         return self.data_dir / "datasets"
+
+    @cached_property
+    def models_dir(self) -> Path:
+        """Parent of the folders with weights of base experiments."""
+        return self.data_dir / "models"
 
     @cached_property
     def compute_slots(self) -> int:

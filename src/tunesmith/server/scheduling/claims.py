@@ -14,12 +14,14 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from tunesmith.protocol import Cause
+from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.details import Details
-from tunesmith.server.jobs.inputs import PULL, FrozenInputs
+from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
 from tunesmith.server.jobs.states import ACTIVE, TERMINAL, Status, transition
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import now
+from tunesmith.server.models.pulls import obstacle_of, set_pulled
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.slots import SlotPool
 
@@ -69,7 +71,7 @@ def claim(session: Session, job: Job, owner: str, lease: timedelta, pool: SlotPo
         job.waits_for = obstacle or pool.shortage(slot, job.gpus)
         return None
     transition(session, job.id, Status.RUNNING, "claimed by a free slot")
-    if job.action == PULL:
+    if job.action in {PULL, PULL_MODEL}:
         _mark_pulling(session, job)
     return _lease(job, owner, lease, pool.take(slot, job.gpus))
 
@@ -131,7 +133,9 @@ def _obstacle(session: Session, job: Job) -> str | Details:
             return _never(Cause.PARENT, f"The parent job {job.parent_id} {state}.")
         if status not in TERMINAL:
             return f"Waits for the parent job {job.parent_id}, which is {status}"
-    return "" if job.action == PULL else _dataset_obstacle(session, job)
+    if job.action in {PULL, PULL_MODEL}:
+        return ""
+    return _dataset_obstacle(session, job) or _model_obstacle(session, job)
 
 
 def _dataset_obstacle(session: Session, job: Job) -> str | Details:
@@ -148,6 +152,11 @@ def _dataset_obstacle(session: Session, job: Job) -> str | Details:
     return ""
 
 
+def _model_obstacle(session: Session, job: Job) -> str | Details:
+    obstacle, in_vain = obstacle_of(session, FrozenInputs.load(job.inputs).base_models)
+    return _never(Cause.STORAGE, obstacle) if in_vain else obstacle
+
+
 def _never(cause: Cause, message: str) -> Details:
     details = Details(at=now())
     details.fail(cause, message)
@@ -155,4 +164,6 @@ def _never(cause: Cause, message: str) -> Details:
 
 
 def _mark_pulling(session: Session, job: Job) -> None:
+    for identity in FrozenInputs.load(job.inputs).base_models:
+        set_pulled(session, identity, PullStatus.IN_PROGRESS)
     session.execute(update(Dataset).where(Dataset.id == job.dataset_id).values(status="in_progress"))

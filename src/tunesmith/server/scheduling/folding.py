@@ -8,13 +8,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tunesmith.protocol import Cause, Done, Event, EventTail, Failed, Interrupted, JobFolder
+from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.details import Details
-from tunesmith.server.jobs.inputs import PULL
+from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
 from tunesmith.server.jobs.states import TERMINAL, Status, transition
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import Database
+from tunesmith.server.models.pulls import set_pulled
 from tunesmith.server.scheduling.claims import release
 
 _LOG_TAIL_LINES = 20
@@ -99,8 +101,7 @@ def _settle_stopped(session: Session, job: Job) -> bool:
     """A job that was asked to stop has stopped."""
     if job.status == Status.CANCELING:
         transition(session, job.id, Status.CANCELED, "the worker has ended")
-        if job.action == PULL:
-            _set_dataset(session, job, "invalid_pull", "The pull was cancelled.", {})
+        _settle_pull(session, job, "The pull was cancelled.", {})
         return True
     if job.status == Status.PAUSING:
         transition(session, job.id, Status.PAUSED, "the worker has ended")
@@ -110,11 +111,8 @@ def _settle_stopped(session: Session, job: Job) -> bool:
 
 def _finish(session: Session, job: Job, outcome: dict[str, Any]) -> None:
     transition(session, job.id, Status.DONE, "the worker reported success")
-    if job.action == PULL:
-        valid = bool(outcome.get("valid"))
-        reason = "" if valid else str(outcome.get("sentence", ""))
-        _set_dataset(session, job, "pull_complete" if valid else "invalid_pull", reason, outcome)
-    elif job.experiment_id is not None:
+    _settle_pull(session, job, "" if outcome.get("valid") else str(outcome.get("sentence", "")), outcome)
+    if job.experiment_id is not None:
         _note_checkpoints(session, job)
 
 
@@ -125,8 +123,17 @@ def _fail(session: Session, job: Job, failure: Failed, folder: JobFolder) -> Non
     details.log_tail = folder.log_tail(_LOG_TAIL_LINES)
     job.details = details.model_dump(mode="json")
     transition(session, job.id, Status.ERROR, f"{failure.cause.value}: {failure.message}")
+    _settle_pull(session, job, f"{failure.message} {details.advice}", {})
+
+
+def _settle_pull(session: Session, job: Job, reason: str, outcome: dict[str, Any]) -> None:
+    """What was to be pulled is here, or is not for some reason. Jobs that pull nothing are left alone."""
+    status = PullStatus.PULL_COMPLETE if outcome.get("valid") else PullStatus.INVALID_PULL
     if job.action == PULL:
-        _set_dataset(session, job, "invalid_pull", f"{failure.message} {details.advice}", {})
+        _set_dataset(session, job, status, reason, outcome)
+    elif job.action == PULL_MODEL:
+        for identity in FrozenInputs.load(job.inputs).base_models:
+            set_pulled(session, identity, status, reason)
 
 
 def _set_dataset(session: Session, job: Job, status: str, reason: str, report: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tunesmith.protocol import JobRequest, ParentInput, Resources, ResultsTarget
+from tunesmith.networks.catalogue import catalogue
+from tunesmith.protocol import JobRequest, ModelInput, ParentInput, Resources, ResultsTarget
 from tunesmith.server.datasets.sources import secrets_of
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
@@ -53,12 +54,26 @@ def build_request(
         and frozen.inference_dataset.as_input(settings.datasets_dir),
         calibration_dataset=frozen.calibration_dataset
         and frozen.calibration_dataset.as_input(settings.datasets_dir),
+        base_models=tuple(_model_input(one, settings) for one in frozen.base_models),
         parent=_parent_input(parent, experiment, secrets) if parent else None,
         results=ResultsTarget(location=results) if results else None,
         metric=frozen.metric,
         resources=Resources(threads=_threads(settings), gpus=claim.gpus),
     )
     return request, secrets
+
+
+def _model_input(identity: UUID, settings: Settings) -> ModelInput:
+    entry = catalogue().get(identity)
+    if entry is None:
+        raise ValueError(f"the base experiment {identity} is not in the catalogue of this server")
+    return ModelInput(
+        id=identity,
+        name=entry.ngc_path,
+        **entry.source.model_dump(),
+        hub=None if settings.offline else settings.hub_url.rstrip("/"),
+        folder=settings.models_dir / str(identity),
+    )
 
 
 def _parent_input(parent: Job, experiment: Experiment | None, secrets: Secrets) -> ParentInput | None:

@@ -13,6 +13,7 @@ from tunesmith.networks.classification_pyt.backbones import backbone_of
 from tunesmith.networks.classification_pyt.model import Classifier
 from tunesmith.networks.classification_pyt.spec import ClassificationSpec
 from tunesmith.specs import Block
+from tunesmith.training.base_models import weights_of
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Training
 from tunesmith.training.engine.weights import load_weights, workspace_file
@@ -73,7 +74,7 @@ class Classification(Task[ImageBatch]):
         return self._build(self.form)
 
     def load_pretrained(self, model: nn.Module) -> None:
-        """Fill in the backbone's weights, then the whole model's, if the spec names them."""
+        """Fill in the base experiments' weights, then those that the spec names: backbone, whole model."""
         classifier = cast("Classifier", model)
         backbone = self.spec.model.backbone
         if difference := backbone_of(backbone.type).difference:
@@ -81,6 +82,10 @@ class Classification(Task[ImageBatch]):
                 f"The backbone {backbone.type} is built as timm's {backbone_of(backbone.type).timm_name}: "
                 f"{difference}. Published weights of {backbone.type} do not fit it."
             )
+        for base in self.run.request.base_models:
+            file = weights_of(self.run, base)
+            fitted = load_weights(classifier.net, file, f"base_experiment {base.name}", classifier.head_names)
+            self.run.note(f"{fitted} The classifier of {len(self.classes)} classes begins anew.")
         for path, key, ignored in (
             (
                 "model.backbone.pretrained_backbone_path",

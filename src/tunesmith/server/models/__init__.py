@@ -1,0 +1,1 @@
+"""The weights of base experiments on this server: which are here, and how they come."""
