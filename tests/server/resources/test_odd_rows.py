@@ -4,7 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from tests.server.resources.house import Lab
+
+from tunesmith.server.tables import Dataset, Experiment
 
 NAN, INFINITY = float("nan"), float("inf")
 AT = "2026-01-01T00:00:00Z"
@@ -163,3 +166,37 @@ def test_every_field_of_the_details_has_the_published_form(lab: Lab):
             "status": "RUNNING",
         },
     }
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"echoed": {}},
+        {"echoed": []},
+        {"echoed": {"realtime_infer": "perhaps", "model_params": 7, "surprise": 1}},
+        {"tags": [1, {}], "checkpoint_epoch_number": ["x"], "automl_settings": [], "base_experiment": "x"},
+        {"checkpoint_choose_method": "luck", "network_arch": "forgotten", "metric": ""},
+        {"train_datasets": ["no id"]},
+    ],
+)
+def test_an_odd_experiment_is_still_shown(lab: Lab, values: dict[str, Any]):
+    with lab.house.database.write() as session:
+        session.execute(update(Experiment).values(values))
+    for path in (lab.path, "experiments"):
+        lab.ada.get(path)
+    assert lab.ada.get(lab.path)["name"] == "My Experiment"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"type": "paintings", "format": "oil", "status": "drying"},
+        {"use_for": ["fun", 1], "base_experiment": {"a": 1}},
+        {"report": [1, 2]},
+    ],
+)
+def test_an_odd_dataset_is_still_shown(lab: Lab, values: dict[str, Any]):
+    with lab.house.database.write() as session:
+        session.execute(update(Dataset).values(values))
+    lab.ada.get("datasets")
+    assert lab.ada.get(f"datasets/{lab.train}")["id"] == lab.train

@@ -71,8 +71,8 @@ class _Restore:
         jobs = [self._job(row) for row in self._of_own(jobs)]
         self._insert_jobs(jobs)
         self._insert_history({row["id"] for row in jobs})
-        self._check_shown(Dataset, datasets, lambda one: dataset_reply(one, {}, whole=True))
-        self._check_shown(Experiment, experiments, lambda one: experiment_reply(one, {}))
+        self._check_shown(Dataset, datasets, lambda one: dataset_reply(one, {}, whole=True, strict=True))
+        self._check_shown(Experiment, experiments, lambda one: experiment_reply(one, {}, strict=True))
         self._check_shown(Job, jobs, lambda one: job_reply(one, specs=True))
         self._check_short([row["id"] for row in experiments], [row["id"] for row in datasets])
         shown = [row for row in jobs if not row["internal"]]

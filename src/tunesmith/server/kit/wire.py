@@ -1,10 +1,10 @@
 """What goes over the wire: base classes of bodies and replies, length limits, times, shared enums."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     PlainSerializer,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -83,6 +84,24 @@ class Reply(BaseModel):
     """The body of a reply."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+_R = TypeVar("_R", bound=Reply)
+
+
+def shown(reply: type[_R], values: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> _R:
+    """The reply made of a row. What is stored oddly reads as its default, so that no read ever fails.
+
+    Raises:
+        ValidationError: a value is odd, and it has no default or no defaults are given.
+    """
+    try:
+        return reply.model_validate(values)
+    except ValidationError as error:
+        odd = {str(one["loc"][0]) for one in error.errors(include_input=False)}
+        if defaults is None or not odd <= set(defaults):
+            raise
+        return reply.model_validate({**values, **{name: defaults[name] for name in odd}})
 
 
 class NothingRsp(Reply):
