@@ -93,8 +93,11 @@ class HubSource:
         """The whole file."""
         return b"".join(self.chunks(key, self.facts(key), 0, 1 << 20))
 
-    def chunks(self, key: str, facts: Facts, start: int, chunk_size: int) -> Iterator[bytes]:
-        """The file from byte `start` on; a connection that breaks is taken up again where it broke."""
+    def chunks(self, key: str, facts: Facts, start: int, chunk_size: int) -> Iterator[bytes]:  # noqa: ARG002
+        """The file from byte `start` on; a connection that breaks is taken up again where it broke.
+
+        Chunks are as they arrive, whatever `chunk_size` says.
+        """
         place = HubPlace.parse(key)
         url = hf_hub_url(
             place.dataset,
@@ -106,7 +109,7 @@ class HubSource:
         position, attempts = start, Attempts(self._patience)
         while position < (facts.size or 0):
             try:
-                for chunk in self._from(url, position, chunk_size):
+                for chunk in self._from(url, position):
                     position += len(chunk)
                     attempts.reset()
                     yield chunk
@@ -123,7 +126,7 @@ class HubSource:
                 get_session().get(f"{self._hub}{path}", headers=self._headers(), timeout=self._timeout)
             )
 
-    def _from(self, url: str, position: int, chunk_size: int) -> Iterator[bytes]:
+    def _from(self, url: str, position: int) -> Iterator[bytes]:
         headers = self._headers() | {"Accept-Encoding": "identity"}
         if position:
             headers["Range"] = f"bytes={position}-"
@@ -133,7 +136,7 @@ class HubSource:
                 raise StorageError(
                     f"The hub {self._hub} cannot continue a download; remove it and pull again."
                 )
-            yield from response.iter_raw(chunk_size)
+            yield from response.iter_raw()
 
     def _headers(self) -> dict[str, str]:
         return build_hf_headers(token=self._token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64decode
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,6 +20,10 @@ from tunesmith.storage.patience import Patience
 
 AnyStore = LocalStore | S3Store | AzureStore | GCSStore
 ObjectLocation = locations.FolderStore | locations.S3Store | locations.AzureStore | locations.GcsStore
+
+# obstore would mix these with what is passed, and has no way to say no; nobody else reads them.
+for _name in ("SERVICE_ACCOUNT", "SERVICE_ACCOUNT_PATH", "SERVICE_ACCOUNT_KEY", "BEARER_TOKEN"):
+    os.environ.pop(f"GOOGLE_{_name}", None)
 
 _GOOGLE = "https://storage.googleapis.com"
 _GOOGLE_KEY = ("client_email", "private_key", "private_key_id")
