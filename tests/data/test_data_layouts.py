@@ -5,6 +5,7 @@ import pytest
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.layout import Need, archive_stem
 from tunesmith.data.layouts import layout_for, layouts
+from tunesmith.data.types import DATASET_TYPES, formats_of
 
 PYT = ("image_classification", "classification_pyt")
 
@@ -53,7 +54,7 @@ def test_only_the_files_of_the_dataset_are_wanted():
     [
         ("paintings", "raw", "type 'paintings' is unknown"),
         ("image_classification", "coco", "has no format 'coco'; it has: default, custom"),
-        ("object_detection", "coco", "not available here"),
+        ("object_detection", "unet", "has no format 'unet'; it has: kitti, raw, coco, coco_raw, odvg"),
     ],
 )
 def test_what_is_not_available_is_told_with_what_is(dataset_type, dataset_format, words):
@@ -61,6 +62,10 @@ def test_what_is_not_available_is_told_with_what_is(dataset_type, dataset_format
         layout_for(dataset_type, dataset_format)
     assert words in str(caught.value)
     assert "image_classification classification_pyt" in str(caught.value)
+
+
+def test_every_format_that_the_api_knows_is_available():
+    assert set(layouts()) == {(kind, form) for kind in DATASET_TYPES for form in formats_of(kind)}
 
 
 @pytest.mark.parametrize("pair", layouts())

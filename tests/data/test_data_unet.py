@@ -14,8 +14,8 @@ from tests.data.pet_data import archive
 from tests.data.scene_data import put, scene
 from tests.data.special_data import NO_CHANGES, changed
 
-from tunesmith.data.errors import DatasetError, FileFlawError
-from tunesmith.data.mask_files import read_class_mask
+from tunesmith.data.class_masks import read_class_mask
+from tunesmith.data.errors import FileFlawError
 from tunesmith.data.unet import UnetData
 
 Parts = Mapping[str, Mapping[str, bytes | None]]
@@ -57,46 +57,74 @@ def test_a_whole_dataset_is_counted(report, tmp_path, top):
     found = report(masked(top=top))
     assert found.findings == ()
     assert found.counts["images"] == COUNTS
-    assert found.counts["masks"] == {"train": 4, "val": 2}
+    assert found.counts["masks"] == {"train": 4, "val": 2, "test": 0}
     pixels = found.counts["mask_pixels"]
-    assert set(pixels) == {"0", "1", "2"}
-    assert sum(pixels.values()) == 6 * 64 * 64
+    assert set(pixels) == {"train", "val"}
+    assert set(pixels["train"]) == {"0", "1", "2"}
+    assert sum(pixels["val"].values()) == 2 * 64 * 64
     sample = UnetData.open(tmp_path / "cache").samples("val")[1]
-    assert (sample.image.name, sample.mask.name) == ("1.jpg", "1.png")
-    with pytest.raises(DatasetError, match=r"images/test\.tar\.gz has no image with a mask"):
-        UnetData.open(tmp_path / "cache").samples("test")
+    assert sample.mask
+    assert (sample.path.name, sample.mask.name) == ("1.jpg", "1.png")
+    assert [one.mask for one in UnetData.open(tmp_path / "cache").samples("test")] == [None]
 
 
 def test_two_classes_may_be_0_and_255(report):
     found = report(masked((0, 255)))
     assert found.findings == ()
-    assert set(found.counts["mask_pixels"]) == {"0", "255"}
+    assert set(found.counts["mask_pixels"]["train"]) == {"0", "255"}
 
 
-def test_255_beside_other_classes_is_ignored_and_told(report):
-    assert [file for file, _ in warnings(report(masked((0, 1, 255))))] == ["masks"]
+def test_255_beside_other_classes_is_no_class(report):
+    assert report(masked((0, 1, 255))).findings == ()
 
 
 def test_values_that_no_mask_has_are_told(report):
-    assert warnings(report(masked((0, 4)))) == [("masks", "have values up to 4, but none of 1, 2, 3")]
+    fault = "has masks with values up to 4, but no pixel of 1, 2, 3"
+    assert warnings(report(masked((0, 4)))) == [
+        (f"masks/{split}.tar.gz", fault) for split in ("train", "val")
+    ]
 
 
 @pytest.mark.parametrize("value", [0, 255])
-def test_a_single_class_cannot_be_learnt(report, value):
-    ((file, message),) = errors(report(masked((value, value))))
-    assert (file, message.split(":")[0]) == ("masks", "show a single class")
+def test_masks_of_a_single_value_are_told(report, value):
+    fault = f"has the value {value} alone in its masks: there is nothing to tell apart"
+    assert warnings(report(masked((value, value)))) == [
+        (f"masks/{split}.tar.gz", fault) for split in ("train", "val")
+    ]
+
+
+def test_classes_that_are_measured_and_not_learnt_are_told(report):
+    files = masked() | {"masks/val.tar.gz": masked((0, 1, 3))["masks/val.tar.gz"]}
+    assert (
+        "masks/val.tar.gz",
+        "has the values 3 in its masks, which those of train do not have",
+    ) in warnings(report(files))
+
+
+def test_masks_that_were_scaled_are_refused(report):
+    blurred = encoded(np.arange(64 * 64).reshape(64, 64).astype(np.uint8))
+    ((file, message),) = errors(report(masked(changes={"masks/val": {"0.png": blurred}})))
+    assert file == "masks/val.tar.gz"
+    assert message.startswith("has 256 values in its masks")
+
+
+def test_what_is_predicted_on_may_have_masks(report):
+    more = archive({"0.png": encoded(np.eye(64, dtype=np.uint8))})
+    found = report(masked() | {"masks/test.tar.gz": more})
+    assert found.findings == ()
+    assert found.counts["masks"] == {"train": 4, "val": 2, "test": 1}
 
 
 def test_an_image_without_its_mask_is_left_out(report):
     found = report(masked(changes={"masks/train": {"2.png": None}}))
     assert errors(found) == []
     assert warnings(found) == [("images/train.tar.gz/2.jpg", "has no mask and is left out")]
-    assert found.counts["masks"] == {"train": 3, "val": 2}
+    assert found.counts["masks"] == {"train": 3, "val": 2, "test": 0}
 
 
 def test_a_mask_without_its_image_is_an_error(report):
     found = report(masked(changes={"images/val": {"1.jpg": None}}))
-    assert errors(found) == [("masks/val.tar.gz/1.png", "has no image in images/val.tar.gz")]
+    assert errors(found) == [("masks/val.tar.gz/1.png", "has no image of the same name")]
 
 
 @pytest.mark.parametrize(
@@ -106,15 +134,14 @@ def test_a_mask_without_its_image_is_an_error(report):
 def test_each_use_needs_its_masks(report, split, intents, refused):
     none = {f"{index}.png": None for index in range(COUNTS[split])}
     found = report(masked(changes={f"masks/{split}": none}), intents)
-    expected = (f"masks/{split}.tar.gz", "holds no mask that has the name of an image")
-    assert (expected in errors(found)) == refused
-    assert (expected in warnings(found)) != refused
+    expected = [(f"masks/{split}.tar.gz", "holds no mask of an image")]
+    assert errors(found) == (expected if refused else [])
 
 
 def test_sizes_must_agree(report):
     small = encoded(np.zeros((32, 40), np.uint8))
     found = report(masked(changes={"masks/val": {"0.png": small}}))
-    assert errors(found) == [("masks/val.tar.gz/0.png", "is 40 x 32, and its image 64 x 64")]
+    assert errors(found) == [("masks/val.tar.gz/0.png", "is 40 x 32, and images/val.tar.gz/0.jpg is 64 x 64")]
 
 
 def saved(image: Image.Image, kind: str = "PNG") -> bytes:
@@ -124,16 +151,21 @@ def saved(image: Image.Image, kind: str = "PNG") -> bytes:
 
 
 RED = encoded(np.full((64, 64, 3), (255, 0, 0), np.uint8))
+JPEG = picture(1, size=64, kind="JPEG")
 DEEP = saved(Image.fromarray(np.full((64, 64), 300, np.uint16)))
 
 
 @pytest.mark.parametrize(
     ("name", "mask", "fault"),
     [
-        ("0.png", RED, "has colours"),
-        ("0.png", DEEP, "has the value 300, not 0 to 255"),
+        ("0.png", RED, "has colours, and no indices of classes"),
+        ("0.png", DEEP, "has the value 300: no class has an index beyond 255"),
         ("0.png", b"nothing", "cannot be read as an image"),
-        ("0.jpg", picture(1, size=64, kind="JPEG"), "is of a kind that alters the values of pixels"),
+        (
+            "0.jpg",
+            picture(1, size=64, kind="JPEG"),
+            "is a JPEG image, which does not keep values as they were",
+        ),
     ],
 )
 def test_masks_hold_class_indices(report, name, mask, fault):

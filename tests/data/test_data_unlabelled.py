@@ -1,12 +1,15 @@
 """Images to predict on: without labels, at any depth, with a list of the classes to look for, or without."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.data.digit_images import picture
 from tests.data.looking import errors, look, warnings
 from tests.data.pet_data import archive
 from tests.data.test_data_user_custom import FILES
+
+from tunesmith.data.findings import DatasetReport
 
 PAIRS = [("object_detection", "raw"), ("object_detection", "coco_raw"), ("segmentation", "raw")]
 
@@ -16,20 +19,25 @@ def unlabelled(*names: str, label_map: bytes = b"three\nfive\n", **more: bytes) 
     return {"images.tar.gz": archive(images | more), "label_map.txt": label_map}
 
 
+def seen(root: Path, pair: tuple[str, str], files: dict[str, bytes], use: str = "testing") -> DatasetReport:
+    dataset_type, dataset_format = pair
+    return look(root, dataset_type, dataset_format, files, [use])
+
+
 @pytest.mark.shows(
     "dataset object_detection/raw", "dataset object_detection/coco_raw", "dataset segmentation/raw"
 )
 @pytest.mark.parametrize("pair", PAIRS)
 def test_images_are_counted_at_any_depth(tmp_path, pair):
-    found = look(tmp_path, *pair, unlabelled("images/1.png", "images/night/1.png"), ["testing"])
+    found = seen(tmp_path, pair, unlabelled("images/1.png", "images/night/1.png"))
     assert found.findings == ()
     assert found.counts["images"] == found.counts["decoded"] == 2
-    assert found.counts.get("classes") == (2 if pair[1] == "coco_raw" else None)
+    assert found.counts.get("listed_classes") == (2 if pair[1] == "coco_raw" else None)
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_they_are_for_testing_alone(tmp_path, pair):
-    ((file, message),) = errors(look(tmp_path, *pair, unlabelled("1.png"), ["training"]))
+    ((file, message),) = errors(seen(tmp_path, pair, unlabelled("1.png"), "training"))
     assert file == "use_for"
     assert message.startswith("'training' is not possible")
 
@@ -37,14 +45,14 @@ def test_they_are_for_testing_alone(tmp_path, pair):
 @pytest.mark.parametrize("pair", PAIRS)
 def test_what_is_no_image_is_told(tmp_path, pair):
     files = unlabelled("1.png", **{"2.png": b"nothing", "notes.md": b"nice"})
-    found = look(tmp_path, *pair, files, ["testing"])
+    found = seen(tmp_path, pair, files)
     assert errors(found) == [("images.tar.gz/2.png", "is not an image of a known kind")]
     assert warnings(found) == [("images.tar.gz/notes.md", "is not an image and is left out")]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_an_archive_without_images_is_an_error(tmp_path, pair):
-    found = look(tmp_path, *pair, unlabelled(**{"notes.md": b"nice"}), ["testing"])
+    found = seen(tmp_path, pair, unlabelled(**{"notes.md": b"nice"}))
     assert errors(found) == [("images.tar.gz", "holds no image")]
 
 

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from tunesmith.data.errors import DatasetError
+
 SENTENCE_LIMIT = 900
 SHOWN_PER_KIND = 20
 
@@ -65,6 +67,16 @@ class Findings:
         """What was found, errors first."""
         found = [finding for same in self._by_kind.values() for finding in same]
         return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
+
+    def raise_errors(self) -> None:
+        """Refuse what has errors.
+
+        Raises:
+            DatasetError: there is one; the message names the first ones, each with its remedy.
+        """
+        report = DatasetReport(findings=self.all())
+        if report.errors:
+            raise DatasetError(report.sentence())
 
 
 Counts = dict[str, int | dict[str, int] | dict[str, dict[str, int]]]

@@ -66,12 +66,17 @@ def open_rgb(path: Path) -> Image.Image:
 
 
 def open_stored(path: Path) -> Image.Image:
-    """The image upright, with the values of the file: indices of a palette stay indices, 16 bits 16 bits.
+    """The image as it is stored, in its own mode and not turned: for masks, whose pixels are numbers.
 
-    Raises as `open_rgb`.
+    Raises:
+        DatasetError: as `open_rgb`.
     """
     try:
-        return _upright(path)
+        with Image.open(path, formats=_FORMATS) as image:
+            image.load()
+            return image
+    except FileNotFoundError:
+        raise DatasetError(f"{path.name} is missing; pull the dataset again.") from None
     except _BROKEN as error:
         raise DatasetError(f"{path.name} {_reason(error)}; replace or remove the file.") from error
 
@@ -106,13 +111,9 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 def _opened(path: Path) -> Image.Image:
-    return _rgb(_upright(path))
-
-
-def _upright(path: Path) -> Image.Image:
     with Image.open(path, formats=_FORMATS) as image:
         image.load()
-        return ImageOps.exif_transpose(image)
+        return _rgb(ImageOps.exif_transpose(image))
 
 
 def _reason(error: Exception) -> str:

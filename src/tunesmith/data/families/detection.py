@@ -1,31 +1,34 @@
-"""Object detection: images with boxes, in KITTI's, COCO's or ODVG's way, or without."""
+"""Object detection: images with boxes, in one of three formats, or images alone."""
 
 from tunesmith.data.layout import ALL_INTENTS, Layout, Need
 from tunesmith.data.types import DatasetFormat, DatasetType, Intent
 
-_IMAGES = Need(("images.tar.gz",))
+_CHECKS = "tunesmith.data.checks"
+_IMAGES = "images.tar.gz"
+
+
+def _layout(
+    dataset_format: DatasetFormat,
+    check: str,
+    *files: str,
+    intents: tuple[Intent, ...] = ALL_INTENTS,
+    classes: str | None = None,
+) -> Layout:
+    needs = tuple(Need((name,)) for name in (_IMAGES, *files))
+    kind = DatasetType.OBJECT_DETECTION
+    return Layout(kind, dataset_format, intents, needs, f"{_CHECKS}.{check}", classes)
+
 
 LAYOUTS = (
-    Layout(
-        DatasetType.OBJECT_DETECTION,
-        DatasetFormat.KITTI,
-        ALL_INTENTS,
-        needs=(_IMAGES, Need(("labels.tar.gz",))),
-        check="tunesmith.data.checks.kitti",
-    ),
-    Layout(
-        DatasetType.OBJECT_DETECTION,
-        DatasetFormat.RAW,
-        (Intent.TESTING,),
-        needs=(_IMAGES,),
-        check="tunesmith.data.checks.unlabelled",
-    ),
-    Layout(
-        DatasetType.OBJECT_DETECTION,
+    _layout(DatasetFormat.KITTI, "kitti", "labels.tar.gz"),
+    _layout(DatasetFormat.RAW, "raw_images", intents=(Intent.TESTING,)),
+    _layout(DatasetFormat.COCO, "coco", "annotations.json"),
+    _layout(
         DatasetFormat.COCO_RAW,
-        (Intent.TESTING,),
-        needs=(_IMAGES, Need(("label_map.txt",))),
-        check="tunesmith.data.checks.unlabelled",
+        "raw_images",
+        "label_map.txt",
+        intents=(Intent.TESTING,),
         classes="label_map.txt",
     ),
+    _layout(DatasetFormat.ODVG, "odvg", "annotations_odvg.jsonl", "annotations_odvg_labelmap.json"),
 )
