@@ -259,6 +259,18 @@ def test_an_experiment_is_created_with_its_datasets(tiny: TinyServer, run: Run):
     ]
 
 
+def test_a_base_experiment_is_found_and_chosen(tiny: TinyServer, run: Run):
+    known = {"num_parameters": "26M", "license_name": "apache-2.0"}
+    base = {"id": "b1", "ngc_path": "timm/resnet50:a1_in1k", "network_arch": "classification_pyt"}
+    tiny.on("GET", f"{ORG}/experiments:base", {"experiments": [base | {"base_experiment_metadata": known}]})
+    listed = run("experiments", "bases", "--network", "classification_pyt").stdout
+    assert listed.split() == ["b1", "timm/resnet50:a1_in1k", "classification_pyt", "26M", "apache-2.0"]
+    assert tiny.asked[-1].query["network_arch"] == ["classification_pyt"]
+    tiny.on("PATCH", f"{ORG}/experiments/e1", {"id": "e1", "base_experiment": ["b1"]})
+    run("experiments", "set", "e1", "--base", "b1")
+    assert tiny.asked[-1].body == {"base_experiment": ["b1"]}
+
+
 def test_a_spec_is_written_to_be_edited(tiny: TinyServer, run: Run, tmp_path: Path):
     default = {"train": {"num_epochs": 10}}
     tiny.on("GET", f"{ORG}/experiments/e1/specs/train/schema", {"default": default, "properties": {}})

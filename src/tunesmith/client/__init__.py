@@ -21,6 +21,7 @@ from tunesmith.client.errors import (
     WaitTimeoutError,
 )
 from tunesmith.client.models import (
+    BaseExperiment,
     Dataset,
     Experiment,
     Finding,
@@ -36,6 +37,7 @@ from tunesmith.client.transport import RetryPolicy
 __all__ = [
     "APIError",
     "BadRequestError",
+    "BaseExperiment",
     "Client",
     "ConfigError",
     "ConflictError",

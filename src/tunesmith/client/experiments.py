@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tunesmith.client.models import Experiment
+from tunesmith.client.models import BaseExperiment, Experiment
 from tunesmith.client.session import Session
 
 
@@ -48,6 +48,13 @@ class Experiments:
         """The caller's own and shared ones, newest first."""
         query = {"name": name, "network_arch": network_arch}
         return tuple(self._read(one) for one in self._session.pages(self._path(), "experiments", query))
+
+    def bases(self, *, network_arch: str | None = None) -> tuple[BaseExperiment, ...]:
+        """The published models to start from: give ids of them as `base_experiment=[...]`."""
+        pages = self._session.pages(
+            self._session.path("experiments", verb="base"), "experiments", {"network_arch": network_arch}
+        )
+        return tuple(BaseExperiment.model_validate(one) for one in pages)
 
     def _path(self, *parts: str) -> str:
         return self._session.path("experiments", *parts)

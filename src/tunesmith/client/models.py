@@ -107,6 +107,15 @@ class Dataset(Resource):
         return self.status == "pull_complete"
 
 
+class BaseExperiment(Resource):
+    """A published model that a training can start from."""
+
+    network_arch: str = ""
+    ngc_path: str = ""
+    version: str = ""
+    base_experiment_metadata: dict[str, Any] = {}
+
+
 class Experiment(Resource):
     """A network with its datasets; its jobs hang on it."""
 
@@ -118,6 +127,9 @@ class Experiment(Resource):
     eval_dataset: str | None = None
     inference_dataset: str | None = None
     calibration_dataset: str | None = None
+    base_experiment: tuple[str, ...] = ()
+    base_experiment_pull_complete: str | None = None
+    base_experiment_pull_reason: str = ""
     jobs: dict[str, dict[str, Any]] = {}
 
 

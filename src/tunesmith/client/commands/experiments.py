@@ -17,6 +17,10 @@ Train = Annotated[
 Eval = Annotated[str | None, typer.Option("--eval", help="Id of the evaluation dataset.")]
 Inference = Annotated[str | None, typer.Option("--inference", help="Id of the dataset to predict on.")]
 Calibration = Annotated[str | None, typer.Option("--calibration", help="Id of the calibration dataset.")]
+Base = Annotated[
+    list[str] | None,
+    typer.Option("--base", help="Id of a base experiment to start from; see `experiments bases`."),
+]
 Metric = Annotated[str | None, typer.Option(help="Metric that chooses the best checkpoint.")]
 Checkpoint = Annotated[
     str | None, typer.Option(help="Checkpoint that later jobs use: best_model or latest_model.")
@@ -65,6 +69,24 @@ def list_(
 
 
 @app.command()
+def bases(
+    network: Annotated[str | None, typer.Option(help="Only those for this architecture.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the published models that a training can start from."""
+    with connect() as client:
+        found = client.experiments.bases(network_arch=network)
+    columns = {
+        "ID": lambda one: one.id,
+        "NAME": lambda one: one.ngc_path,
+        "NETWORK": lambda one: one.network_arch,
+        "PARAMETERS": lambda one: one.base_experiment_metadata.get("num_parameters"),
+        "LICENCE": lambda one: one.base_experiment_metadata.get("license_name"),
+    }
+    Output(as_json).entries(found, columns)
+
+
+@app.command()
 def show(experiment: Id, as_json: JsonFlag = False) -> None:
     """Show one experiment."""
     with connect() as client:
@@ -80,6 +102,9 @@ def show(experiment: Id, as_json: JsonFlag = False) -> None:
         "eval": found.eval_dataset,
         "inference": found.inference_dataset,
         "calibration": found.calibration_dataset,
+        "base": found.base_experiment,
+        "base weights": found.base_experiment_pull_complete,
+        "base reason": found.base_experiment_pull_reason,
         "created": found.created_on,
     }
     Output(as_json).details(found, fields)
@@ -93,12 +118,13 @@ def set_(
     evaluation: Eval = None,
     inference: Inference = None,
     calibration: Calibration = None,
+    base: Base = None,
     metric: Metric = None,
     checkpoint: Checkpoint = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Attach datasets, or change how an experiment is run."""
-    changes = _named(name=name, metric=metric, checkpoint_choose_method=checkpoint)
+    changes = _named(name=name, metric=metric, checkpoint_choose_method=checkpoint, base_experiment=base)
     changes |= _datasets(train, evaluation, inference, calibration)
     if not changes:
         raise typer.BadParameter("name something to change, e.g. --train DATASET")
