@@ -29,6 +29,7 @@ class Page:
         chunked: whether it leaves the length unsaid.
         announced: the length that it claims, if not the true one.
         break_after: bytes after which it hangs up, for the first `breaks` downloads.
+        hold: if set, it does not hang up there but waits for this.
         redirect: where it sends its visitors.
     """
 
@@ -38,6 +39,7 @@ class Page:
     announced: int | None = None
     break_after: int | None = None
     breaks: int = 1
+    hold: threading.Event | None = None
     redirect: str | None = None
     status: int = 200
     etag: str | None = None
@@ -138,6 +140,9 @@ class WebServer:
             self.sent += len(piece)
         if cut is not None:
             page.breaks -= 1
+            if page.hold:
+                request.wfile.flush()
+                page.hold.wait()
             request.close_connection = True
             request.wfile.flush()
             request.connection.close()
