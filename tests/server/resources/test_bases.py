@@ -1,13 +1,21 @@
 """Base experiments: the catalogue, and what choosing one means."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 from tests.server.resources.house import Lab, Person
 
+from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.experiments.bases import check_base_experiments
+from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.errors import BadRequestError
+from tunesmith.server.models.pulls import set_pulled
+from tunesmith.server.scheduling.claims import claim
+from tunesmith.server.scheduling.slots import SlotPool
 
 FAN = "pretrained_fan_classification_imagenet:fan_hybrid_tiny"
 
@@ -125,3 +133,83 @@ def test_specs_must_fit_the_weights(lab: Lab):
     assert "model.backbone.type: must be test_resnet" in said
     assert "timm/test_resnet:r160_in1k" in said
     assert "PATCH the experiment" in said
+
+
+def pulls(lab: Lab) -> list[Job]:
+    """The pulls of weights, the first one first."""
+    with lab.house.database.read() as session:
+        query = select(Job).where(Job.action == "pull_model").order_by(Job.created_on)
+        return list(session.scalars(query))
+
+
+def settle(lab: Lab, identity: str, status: PullStatus, reason: str = "") -> None:
+    with lab.house.database.write() as session:
+        set_pulled(session, UUID(identity), status, reason)
+
+
+def test_weights_are_asked_for_once(lab: Lab, bob: Person):
+    chosen = base(lab.ada, "timm/test_resnet:r160_in1k")
+    woken = lab.house.hint.woken
+    changed = lab.ada.patch(lab.path, {"base_experiment": [chosen]})
+    assert changed["base_experiment_pull_complete"] == "starting"
+    assert lab.house.hint.woken > woken
+    lab.ada.patch(f"datasets/{lab.train}", {"base_experiment": [chosen]})
+    body = {"network_arch": "classification_pyt", "workspace": lab.house.workspace(bob)}
+    assert bob.post("experiments", body | {"base_experiment": [chosen]})["base_experiment_pull_complete"]
+    (pull,) = pulls(lab)
+    assert (pull.internal, pull.slot, pull.network) == (True, "io", None)
+    assert lab.ada.get(f"{lab.path}/jobs")["jobs"] == []
+
+
+def test_how_far_the_weights_are_is_shown_everywhere(lab: Lab):
+    chosen = base(lab.ada, "timm/test_resnet:r160_in1k")
+    assert "base_experiment_pull_complete" not in lab.ada.get(f"experiments/{chosen}")
+    lab.ada.patch(lab.path, {"base_experiment": [chosen]})
+    lab.ada.patch(f"datasets/{lab.train}", {"base_experiment": [chosen]})
+    settle(lab, chosen, PullStatus.INVALID_PULL, "The hub is away.")
+    listed = lab.ada.get("experiments", search=lab.id)["experiments"]
+    listed += lab.ada.get("datasets", search=lab.train)["datasets"]
+    listed += lab.ada.get("experiments:base", name="test_resnet.r160_in1k")["experiments"]
+    for path in (lab.path, f"datasets/{lab.train}", f"experiments/{chosen}"):
+        listed.append(lab.ada.get(path))
+    assert len(listed) == 6
+    for one in listed:
+        assert one["base_experiment_pull_complete"] == "invalid_pull"
+        assert one["base_experiment_pull_reason"] == "The hub is away."
+    again = lab.ada.patch(lab.path, {"base_experiment": [chosen]})
+    assert again["base_experiment_pull_complete"] == "starting"
+    assert "base_experiment_pull_reason" not in again
+    assert len(pulls(lab)) == 2
+
+
+def test_a_training_waits_for_the_weights_and_fails_without_them(lab: Lab):
+    chosen = base(lab.ada, "timm/test_resnet:r160_in1k")
+    lab.ada.patch(lab.path, {"base_experiment": [chosen]})
+    first = lab.post("train", {})
+
+    def obstacle(job_id: str) -> Job:
+        with lab.house.database.write() as session:
+            job = session.get_one(Job, UUID(job_id))
+            claim(session, job, "me", timedelta(seconds=9), SlotPool(1, 1, 0))
+            return job
+
+    waiting = obstacle(first)
+    assert waiting.waits_for == "Waits for the weights of timm/test_resnet:r160_in1k to be fetched"
+    settle(lab, chosen, PullStatus.INVALID_PULL, "The hub is away.")
+    failed = obstacle(first)
+    assert failed.status == "Error"
+    assert failed.details["cause"] == "storage"
+    assert "cannot be had: The hub is away." in failed.details["message"]
+    second = lab.post("train", {})
+    assert len(pulls(lab)) == 2, "posting a training tries again"
+    settle(lab, chosen, PullStatus.PULL_COMPLETE)
+    assert obstacle(second).status == "Running"
+
+
+def test_many_who_ask_at_once_start_one_pull(lab: Lab):
+    chosen = base(lab.ada, "timm/test_resnet:r160_in1k")
+    body = {"network_arch": "classification_pyt", "workspace": lab.space, "base_experiment": [chosen]}
+    with ThreadPoolExecutor(8) as crowd:
+        replies = list(crowd.map(lambda _: lab.ada.post("experiments", body), range(8)))
+    assert {one["base_experiment_pull_complete"] for one in replies} == {"starting"}
+    assert len(pulls(lab)) == 1
