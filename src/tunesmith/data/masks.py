@@ -154,7 +154,7 @@ def _listed(counts: Any) -> NDArray[np.int64]:
 
 def _decompressed(text: str) -> NDArray[np.int64]:
     """Five bits a character, the lowest first; from the fourth on each is added to the last count but one."""
-    codes = np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
+    codes = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
     if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
         raise MaskError("an RLE whose counts are no compressed text of COCO's")
     ends = np.flatnonzero(codes & 32 == 0)
