@@ -33,7 +33,7 @@ def pulled(web, tmp_path):
     def run(name, body, kind=("image_classification", "classification_pyt"), **options):
         web.pages[f"/{name}"] = body if isinstance(body, Page) else Page(body)
         store = UrlStore(id="d", url=f"{web.url}/{name}", private_hosts=("127.0.0.1",), max_bytes=50 << 20)
-        return pull(*kind, (), Files(Location(store=store), {}), tmp_path / "cache", **options)
+        return pull(kind[0], kind[1], (), Files(Location(store=store), {}), tmp_path / "cache", **options)
 
     return run
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets.schemas import DatasetReq
@@ -122,20 +123,24 @@ def _parts(url: str, settings: Settings) -> tuple[str, str]:
     Raises:
         BadRequestError: nothing can be read from there, or nothing may.
     """
-    hosts = PrivateHosts.parse(settings.private_hosts)
     try:
         address = readable_url(url)
-        if address.scheme != "https" and not hosts.lists(address.host):
-            raise BadRequestError(
-                f"url: must begin with https://; for plain http the server's operator adds {address.host} to "
-                f"{SETTING}"
-            )
         plain = str(address.copy_with(query=None))
         if _page(plain, settings) is None:
-            refuse_literal(address.host, hosts)
+            _check_host(address, PrivateHosts.parse(settings.private_hosts))
     except StorageError as error:
         raise BadRequestError(f"url: {error}") from None
     return plain, address.query.decode("ascii")
+
+
+def _check_host(address: httpx.URL, hosts: PrivateHosts) -> None:
+    """Refuse what a look at the address already forbids; names are looked up when the pull connects."""
+    if address.scheme != "https" and not hosts.lists(address.host):
+        raise StorageError(
+            f"must begin with https://; for plain http, have the server's operator add {address.host} to "
+            f"{SETTING}."
+        )
+    refuse_literal(address.host, hosts)
 
 
 def _page(url: str, settings: Settings) -> HubPlace | None:
