@@ -153,11 +153,11 @@ def with_json(files: Files, name: str, change: Callable[[Any], object]) -> Files
 
 def instances(pictures: Sequence[Scene], masks: str = "none", first_id: int = 1) -> dict[str, Any]:
     """COCO's instances. Category ids are digits + first_id; masks are none, polygons, rle or counts."""
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for index, scene in enumerate(pictures):
         for one in scene.drawn:
             x1, y1, x2, y2 = one.box
-            annotation: dict[str, Any] = {
+            annotation = {
                 "id": len(annotations) + 1,
                 "image_id": index + 1,
                 "category_id": one.digit + first_id,
