@@ -85,7 +85,7 @@ def test_without_images_nothing_can_be_learnt(report):
 
 
 def first(line: Line) -> Line:
-    return line["detection"]["instances"][0]  # type: ignore[no-any-return]
+    return line["detection"]["instances"][0]
 
 
 @pytest.mark.parametrize(
