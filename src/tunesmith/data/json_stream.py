@@ -119,11 +119,14 @@ class _Reader:
             except RecursionError:
                 raise self._flaw("a value that is nested too deep") from None
             else:
-                # A number that ends with the text at hand may go on in the next chunk.
-                if end < len(self._text) or self._ended:
+                if self._ended or self._is_whole(end):
                     self._at = end
                     return value
             self._read_on()
+
+    def _is_whole(self, end: int) -> bool:
+        """Whether a value that seems to end here does: of 1.5 or 1e9 the text at hand may show the 1 alone."""
+        return end + _NEAR_END < len(self._text) or self._text[end : end + 1] not in {"", ".", "e", "E"}
 
     def _is_certain(self, error: json.JSONDecodeError) -> bool:
         """Whether no further text could help: what is merely cut off fails at the end, or as a string."""
