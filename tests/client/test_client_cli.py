@@ -184,6 +184,26 @@ def test_a_workspace_is_created_and_its_id_can_be_caught(tiny: TinyServer, run: 
     }
 
 
+def test_datasets_of_a_workspace_are_found(tiny: TinyServer, run: Run):
+    found = {"dataset_paths": ["/data/cars", "/data/pets"], "complete": False}
+    tiny.on("GET", f"{ORG}/workspaces/w1:get_datasets", found)
+    result = run(
+        "workspaces", "search", "w1", "--type", "vlm", "--use-for", "training", "--use-for", "testing"
+    )
+    assert result.stdout == "/data/cars\n/data/pets\n"
+    assert "there may be more" in result.stderr
+    assert tiny.asked[0].query == {"dataset_type": ["vlm"], "dataset_intention": ["training", "testing"]}
+    assert json.loads(run("workspaces", "search", "w1", "--json").stdout) == found
+
+
+def test_a_dataset_may_come_from_an_address(tiny: TinyServer, run: Run):
+    tiny.on("POST", f"{ORG}/datasets", {"id": "d1", "status": "starting"})
+    url = "https://example.com/pets.tar.gz"
+    result = run("datasets", "create", "--type", "vlm", "--format", "raw", "--url", url)
+    assert result.stdout == "d1\n"
+    assert tiny.asked[0].body == {"type": "vlm", "format": "raw", "url": url, "use_for": []}
+
+
 def test_secrets_of_a_store_come_from_stdin(tiny: TinyServer, run: Run):
     tiny.on("POST", f"{ORG}/workspaces", {"id": "w1"})
     keys = {"access_key": "a", "secret_key": "s"}

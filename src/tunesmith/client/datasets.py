@@ -20,20 +20,22 @@ class Datasets:
         type: str,  # noqa: A002 - the API's name of the field
         format: str,  # noqa: A002 - the API's name of the field
         *,
-        workspace: str,
-        cloud_file_path: str,
+        workspace: str | None = None,
+        cloud_file_path: str | None = None,
+        url: str | None = None,
         use_for: Sequence[str] = (),
         **fields: Any,
     ) -> Dataset:
-        """Register the folder `cloud_file_path` of a workspace; the server begins to pull it at once.
+        """Register a dataset; the server begins to pull it at once.
 
-        `use_for` holds any of training, evaluation, testing.
+        It is the folder `cloud_file_path` of a workspace, or what `url` leads to: an archive that holds its
+        files, or its page on the Hugging Face hub. `use_for` holds any of training, evaluation, testing.
         """
+        places = {"workspace": workspace, "cloud_file_path": cloud_file_path, "url": url}
         body = {
             "type": type,
             "format": format,
-            "workspace": workspace,
-            "cloud_file_path": cloud_file_path,
+            **{name: value for name, value in places.items() if value is not None},
             "use_for": list(use_for),
             **fields,
         }

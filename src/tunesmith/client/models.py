@@ -59,6 +59,15 @@ class Workspace(Resource):
     shared: bool = False
 
 
+class FoundDatasets(BaseModel):
+    """Folders of a workspace that would make a dataset; not all of them unless `complete`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    dataset_paths: tuple[str, ...] = ()
+    complete: bool = True
+
+
 class Finding(BaseModel):
     """One thing that the validation of a dataset found wrong (severity `error`) or odd (`warning`)."""
 
@@ -92,6 +101,7 @@ class Dataset(Resource):
     status: str = ""
     status_reason: str = ""
     workspace: str | None = None
+    url: str | None = None
     cloud_file_path: str | None = None
     use_for: tuple[str, ...] = ()
     validation: Validation = Validation()

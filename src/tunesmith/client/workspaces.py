@@ -1,9 +1,9 @@
 """Workspaces: where datasets come from and results go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunesmith.client.models import Workspace
+from tunesmith.client.models import FoundDatasets, Workspace
 from tunesmith.client.session import Session
 
 
@@ -19,7 +19,9 @@ class Workspaces:
         """Register a store. `details` are the keys that its kind needs, secrets among them.
 
         For `self_hosted`: `path`, or `endpoint_url`, `access_key`, `secret_key`, `cloud_region` and
-        `cloud_bucket_name`.
+        `cloud_bucket_name`. For `aws` the same without `endpoint_url`; for `azure`: `account_name`,
+        `access_key` and `cloud_bucket_name`; for `gcp`: `cloud_bucket_name` and `service_account_key`; for
+        `huggingface`: `token`.
 
         Raises:
             BadRequestError: the store cannot be reached or is not allowed.
@@ -35,6 +37,22 @@ class Workspaces:
     def get(self, workspace_id: str) -> Workspace:
         """One workspace."""
         return self._read(self._session.call("GET", self._path(workspace_id)))
+
+    def find_datasets(
+        self,
+        workspace_id: str,
+        *,
+        type: str | None = None,  # noqa: A002 - the API's name of the field
+        format: str | None = None,  # noqa: A002 - the API's name of the field
+        use_for: Sequence[str] = (),
+    ) -> FoundDatasets:
+        """The folders below `data/` whose files, by their names, make a dataset of what is looked for."""
+        wanted = {"dataset_type": type, "dataset_format": format, "dataset_intention": list(use_for)}
+        query = {name: value for name, value in wanted.items() if value}
+        reply = self._session.call(
+            "GET", self._session.path("workspaces", workspace_id, verb="get_datasets"), query=query
+        )
+        return FoundDatasets.model_validate(reply)
 
     def update(self, workspace_id: str, **changes: Any) -> Workspace:
         """Change the fields that are named."""

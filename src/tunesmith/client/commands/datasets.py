@@ -16,10 +16,15 @@ Id = Annotated[str, typer.Argument(metavar="DATASET", help="Id of the dataset.")
 
 @app.command()
 def create(
-    workspace: Annotated[str, typer.Option(help="Id of the workspace.")],
     type: Annotated[str, typer.Option(help="Kind of data, e.g. image_classification.")],  # noqa: A002
     format: Annotated[str, typer.Option(help="Layout of the files, e.g. classification_pyt.")],  # noqa: A002
-    path: Annotated[str, typer.Option(help="Its folder in the workspace, e.g. /data/train.")],
+    workspace: Annotated[str | None, typer.Option(help="Id of the workspace.")] = None,
+    path: Annotated[
+        str | None, typer.Option(help="Its folder in the workspace, e.g. /data/train; on a hub OWNER/NAME.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address of an archive of its files, or of its page on the hub.")
+    ] = None,
     use_for: Annotated[
         list[str] | None, typer.Option(help="training, evaluation or testing; may be repeated.")
     ] = None,
@@ -32,7 +37,13 @@ def create(
     fields = {"name": name} if name else {}
     with connect() as client:
         dataset = client.datasets.create(
-            type, format, workspace=workspace, cloud_file_path=path, use_for=use_for or [], **fields
+            type,
+            format,
+            workspace=workspace,
+            cloud_file_path=path,
+            url=url,
+            use_for=use_for or [],
+            **fields,
         )
         if wait:
             dataset = _wait(client, dataset.id, output)
@@ -73,6 +84,7 @@ def show(dataset: Id, as_json: JsonFlag = False) -> None:
         "use": found.use_for,
         "workspace": found.workspace,
         "path": found.cloud_file_path,
+        "url": found.url,
         "status": found.status,
         "reason": found.status_reason,
         "images": _images(found),

@@ -79,6 +79,29 @@ def show(workspace: Id, as_json: JsonFlag = False) -> None:
 
 
 @app.command()
+def search(
+    workspace: Id,
+    type: Annotated[str | None, typer.Option(help="Only datasets of this kind.")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="Only datasets of this layout.")] = None,  # noqa: A002
+    use_for: Annotated[
+        list[str] | None, typer.Option(help="training, evaluation or testing; may be repeated.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find the folders below data/ that would make a dataset."""
+    with connect() as client:
+        found = client.workspaces.find_datasets(workspace, type=type, format=format, use_for=use_for or ())
+    output = Output(as_json)
+    if as_json:
+        output.document(found.model_dump(mode="json"))
+        return
+    for path in found.dataset_paths:
+        output.line(path)
+    if not found.complete:
+        output.tell("The workspace is large: there may be more. Search for one --type and --format.")
+
+
+@app.command()
 def delete(workspace: Id, as_json: JsonFlag = False) -> None:
     """Forget a workspace. What lies in its storage stays."""
     with connect() as client:
