@@ -31,9 +31,7 @@ def labelled(*lines: str) -> Files:
     return WHOLE | {"labels.tar.gz": archive(labels)}
 
 
-def line(
-    name: str = "car", box: str = "10 10 30 40", tail: str = "0 0 0 0 0 0 0", head: str = "0 0 0"
-) -> str:
+def line(name: str = "car", box: str = "10 10 30 40", head: str = "0 0 0", tail: str = 7 * " 0") -> str:
     return f"{name} {head} {box}{tail}"
 
 
