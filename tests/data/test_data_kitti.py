@@ -59,7 +59,7 @@ def test_predictions_have_a_score(tmp_path):
 
 def test_regions_to_ignore_are_no_objects(report):
     found = report(
-        labelled(line(), line("DontCare", head="-1 -1 -10", tail="-1 -1 -1 -1000 -1000 -1000 -10"))
+        labelled(line(), line("DontCare", head="-1 -1 -10", tail=" -1 -1 -1 -1000 -1000 -1000 -10"))
     )
     assert found.findings == ()
     assert (found.counts["annotations"], found.counts["ignored"]) == (4, 1)
