@@ -1,6 +1,7 @@
 """Datasets of the special types of images, through a real server, to a verdict that helps."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from tests.data.digit_images import picture
@@ -27,9 +28,7 @@ def client(server: Server) -> Iterator[Client]:
 def pulled(client: Client, server: Server):
     """Lays files out in a workspace, registers them as a dataset and waits for the verdict."""
 
-    def run(
-        pair: tuple[str, str], files: Mapping[str, bytes], use_for: list[str], **fields: object
-    ) -> Dataset:
+    def run(pair: tuple[str, str], files: Mapping[str, bytes], use_for: list[str], **fields: Any) -> Dataset:
         folder = server.folder("special") / "set"
         folder.mkdir()
         for name, data in files.items():
