@@ -21,12 +21,15 @@ class Hub:
     Attributes:
         asked: the GET requests for files: path, and the byte from which on.
         breaks: bytes after which the connections of the next downloads break.
+        stalls: bytes after which the next downloads send no more; they break once `release` is set.
         lies: files whose announced sum is not theirs.
     """
 
     files: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     asked: list[tuple[str, int]] = field(default_factory=list)
     breaks: list[int] = field(default_factory=list)
+    stalls: list[int] = field(default_factory=list)
+    release: threading.Event = field(default_factory=threading.Event)
     lies: set[str] = field(default_factory=set)
     _server: ThreadingHTTPServer = field(init=False, repr=False)
 
@@ -52,6 +55,7 @@ class Hub:
         return state.hexdigest()
 
     def close(self) -> None:
+        self.release.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -142,6 +146,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if not body or self.command == "HEAD":
+            return
+        if self.hub.stalls:
+            self.wfile.write(content[: self.hub.stalls.pop(0)])
+            self.hub.release.wait()
+            self.close_connection = True
             return
         if self.hub.breaks:
             content = content[: self.hub.breaks.pop(0)]

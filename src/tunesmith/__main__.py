@@ -123,7 +123,12 @@ def models_add(
         Path,
         typer.Argument(help="Weights: .safetensors or .pth.", exists=True, dir_okay=False, readable=True),
     ],
-    ngc_path: Annotated[str, typer.Option(help="Name of the base experiment, as `models list` shows it.")],
+    ngc_path: Annotated[
+        str | None, typer.Option(help="Name of the base experiment, as `models list` shows it.")
+    ] = None,
+    identity: Annotated[
+        str | None, typer.Option("--id", help="Id of the base experiment, instead of its name.")
+    ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     as_json: JsonFlag = False,
@@ -132,7 +137,10 @@ def models_add(
     from tunesmith.server.commands import models_add as add
     from tunesmith.server.commands import models_check
 
-    models_check(ngc_path)
+    name = ngc_path or identity
+    if name is None or (ngc_path and identity):
+        raise typer.BadParameter("name the base experiment by --ngc-path or by --id: one of them")
+    models_check(name)
     try:
         from tunesmith.training.engine.weights import read_weights
         from tunesmith.training.failures import JobError
@@ -144,11 +152,11 @@ def models_add(
         count = len(read_weights(file, "FILE"))
     except JobError as error:
         raise typer.BadParameter(f"{error} {error.advice}") from None
-    entry = add(file, ngc_path, data_dir, database_url)
+    entry = add(file, name, data_dir, database_url)
     output = Output(as_json)
     if as_json:
         output.document(asdict(entry))
-    output.tell(f"{ngc_path} is here: {count} weights, SHA-256 {entry.sha256}.")
+    output.tell(f"{entry.ngc_path} is here: {count} weights, SHA-256 {entry.sha256}.")
 
 
 @app.command()

@@ -116,6 +116,32 @@ def test_what_the_hub_lacks_fails_the_training_and_can_be_had_later(
     assert train(linked, path)["status"] == "Done"
 
 
+def test_a_server_killed_while_it_fetches_goes_on_where_it_was(
+    linked: Server, hub: Hub, digits_dataset: Path
+):
+    content = weights()
+    hub.add("timm/test_resnet.r160_in1k", "model.safetensors", content)
+    hub.stalls = [1_000_000]
+    path = experiment(linked, digits_dataset)
+    (identity,) = choose(linked, path)["base_experiment"]
+    folder = linked.data_dir / "models" / identity
+    arrived = folder / "arriving.safetensors.part"
+    while not arrived.exists() or arrived.stat().st_size < 900_000:
+        time.sleep(0.05)
+    assert linked.api("GET", path).json()["base_experiment_pull_complete"] == "in_progress"
+    linked.process.kill()
+    linked.process.wait()
+    hub.release.set()
+    linked.start()
+    shown = until(linked, path, "base_experiment_pull_complete", "pull_complete", "invalid_pull")
+    assert shown["base_experiment_pull_complete"] == "pull_complete", shown
+    assert (folder / "weights.safetensors").read_bytes() == content
+    (begun, *continued) = [start for _, start in hub.asked]
+    assert begun == 0
+    assert continued
+    assert min(continued) >= 900_000
+
+
 def test_without_a_network(lonely: Server, hub: Hub, digits_dataset: Path, tmp_path: Path):
     path = experiment(lonely, digits_dataset)
     choose(lonely, path)

@@ -66,18 +66,18 @@ def models_list(data_dir: Path | None = None) -> list[ModelEntry]:
         return models.list_models(_settings(data_dir=data_dir).models_dir)
 
 
-def models_check(ngc_path: str) -> None:
-    """End here if the catalogue has no base experiment of that name."""
+def models_check(name: str) -> None:
+    """End here if the catalogue has no base experiment of that ngc_path or id."""
     with _clear_failures():
-        models.find_model(ngc_path)
+        models.find_model(name)
 
 
 def models_add(
-    path: Path, ngc_path: str, data_dir: Path | None = None, database_url: str | None = None
+    path: Path, name: str, data_dir: Path | None = None, database_url: str | None = None
 ) -> ModelEntry:
     """Copy a file of weights in for a base experiment."""
     with _clear_failures(), _writing(data_dir, database_url) as session:
-        return models.add_model(session, _settings(data_dir=data_dir).models_dir, path, ngc_path)
+        return models.add_model(session, _settings(data_dir=data_dir).models_dir, path, name)
 
 
 def _settings(**options: Any) -> Settings:

@@ -49,6 +49,14 @@ def test_weights_saved_by_torch_replace_others(tmp_path: Path, weights: Path):
     assert kept.read_bytes() == other.read_bytes()
 
 
+def test_a_base_experiment_is_named_by_its_id_too(tmp_path: Path, weights: Path):
+    assert run(tmp_path, "add", weights, "--id", IDENTITY).exit_code == 0
+    (here,) = (one for one in json.loads(run(tmp_path, "list", "--json").stdout) if one["size"])
+    assert (here["id"], here["ngc_path"]) == (str(IDENTITY), NAME)
+    assert run(tmp_path, "add", weights).exit_code == 2
+    assert run(tmp_path, "add", weights, "--id", IDENTITY, "--ngc-path", NAME).exit_code == 2
+
+
 class Trap:
     def __reduce__(self):
         return (Path.touch, (Path("trapped"),))

@@ -16,6 +16,7 @@ from tunesmith.storage.weights import WeightsFolder
 class ModelEntry:
     """A model of the catalogue, and what is here of it: the size in bytes and the sum of its weights."""
 
+    id: str
     ngc_path: str
     network: str
     license: str
@@ -24,29 +25,29 @@ class ModelEntry:
     source: str
 
 
-def find_model(ngc_path: str) -> BaseModelEntry:
-    """The model of the catalogue with that name.
+def find_model(name: str) -> BaseModelEntry:
+    """The model of the catalogue with that ngc_path or id.
 
     Raises:
         NotFoundError: there is none.
     """
     for entry in catalogue().values():
-        if entry.ngc_path == ngc_path:
+        if name in {entry.ngc_path, str(entry.id)}:
             return entry
     raise NotFoundError(
-        f"There is no base experiment {ngc_path}; the catalogue has: "
+        f"There is no base experiment {name}; the catalogue has: "
         f"{', '.join(entry.ngc_path for entry in catalogue().values())}"
     )
 
 
-def add_model(session: Session, models_dir: Path, path: Path, ngc_path: str) -> ModelEntry:
+def add_model(session: Session, models_dir: Path, path: Path, name: str) -> ModelEntry:
     """Copy a file of weights in, and let the jobs that wait for it go on.
 
     Raises:
         NotFoundError: the catalogue has no such model.
         StorageError: the file cannot be copied.
     """
-    entry = find_model(ngc_path)
+    entry = find_model(name)
     WeightsFolder(models_dir / str(entry.id)).copy_in(path, f"the file {path.name}")
     set_pulled(session, entry.id, PullStatus.PULL_COMPLETE)
     return _listed(models_dir, entry)
@@ -60,6 +61,7 @@ def list_models(models_dir: Path) -> list[ModelEntry]:
 def _listed(models_dir: Path, entry: BaseModelEntry) -> ModelEntry:
     card = WeightsFolder(models_dir / str(entry.id)).card()
     return ModelEntry(
+        id=str(entry.id),
         ngc_path=entry.ngc_path,
         network=entry.arch,
         license=entry.license,
