@@ -18,7 +18,7 @@ INSTALL_BROWSER := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get 
 # The tests of Azure storage want its emulator; 3.35 is the newest that runs on Node.js 20.
 AZURITE := .venv/azurite/node_modules/.bin/azurite-blob
 
-.PHONY: help demo test bench lint serve clean browser azurite
+.PHONY: help demo fuzz test bench lint serve clean browser azurite
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ azurite: $(READY)
 
 test: $(READY) browser azurite ## run all tests
 	$(BIN)/python -m pytest
+
+fuzz: $(READY) ## make up 200 requests for each operation of the API, from both documents
+	TUNESMITH_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest --timeout 1800 tests/contract/test_contract_fuzzing.py
 
 lint: $(READY) ## check form, types and the direction of imports
 	$(BIN)/ruff format --check .

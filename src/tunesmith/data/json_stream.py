@@ -125,7 +125,7 @@ class _Reader:
             self._read_on()
 
     def _is_whole(self, end: int) -> bool:
-        """Whether a value that seems to end here does: of 1.5 or 1e9 the text at hand may show the 1 alone."""
+        """Whether a value that seems to end here does: of 1.5 the text at hand may show the 1 alone."""
         return end + _NEAR_END < len(self._text) or self._text[end : end + 1] not in {"", ".", "e", "E"}
 
     def _is_certain(self, error: json.JSONDecodeError) -> bool:
