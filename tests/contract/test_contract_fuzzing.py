@@ -1,6 +1,6 @@
 """Hostile and hasty requests, made up from the published document of the API and from our own.
 
-The requests are the same in each run. `make fuzz` makes 200 of them for each operation, in some twenty minutes.
+The requests are the same in each run. `make fuzz` makes 200 of them for each operation, which takes long.
 """
 
 import json
