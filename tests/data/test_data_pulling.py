@@ -93,9 +93,9 @@ def test_missing_files_make_a_report_without_a_download(pulled, source, cache):
     assert not (cache / "files").exists()
 
 
-def test_what_is_not_available_here_is_refused_at_once(source, cache):
-    with pytest.raises(DatasetError, match="not available"):
-        pull("object_detection", "coco", (), source(), cache)
+def test_what_is_no_format_of_its_type_is_refused_at_once(source, cache):
+    with pytest.raises(DatasetError, match="has no format 'unet'"):
+        pull("object_detection", "unet", (), source(), cache)
     assert not cache.exists()
 
 

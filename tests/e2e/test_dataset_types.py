@@ -7,7 +7,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.data.detection_data import coco, count_of, panoptic, scenes, with_json
 from tests.data.skeleton_data import skeletons
 from tests.data.spatial_data import pointpillars
 from tests.live_server import Server
@@ -16,8 +15,6 @@ from tunesmith.client import Client
 from tunesmith.client.errors import DatasetInvalidError
 from tunesmith.client.models import Dataset
 
-SCENES = scenes(4)
-
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Client]:
@@ -25,15 +22,13 @@ def client(server: Server) -> Iterator[Client]:
         yield client
 
 
-def pulled(
-    client: Client, server: Server, kind: str, files: dict[str, bytes], form: str = "default"
-) -> Dataset:
+def pulled(client: Client, server: Server, kind: str, files: dict[str, bytes]) -> Dataset:
     folder = server.folder(f"{kind}-{uuid4().hex}")
     for name, data in files.items():
         (folder / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "set" / name).write_bytes(data)
     space = client.workspaces.create(kind, "self_hosted", {"path": str(folder)})
-    made = client.datasets.create(kind, form, workspace=space.id, cloud_file_path="/set")
+    made = client.datasets.create(kind, "default", workspace=space.id, cloud_file_path="/set")
     return client.datasets.wait(made.id)
 
 
@@ -48,25 +43,6 @@ def test_files_in_folders_and_in_archives_are_pulled(client: Client, server: Ser
     found = pulled(client, server, kind, files)
     assert found.usable
     assert found.validation.counts == found.validation.counts | counts
-
-
-@pytest.mark.parametrize(
-    ("kind", "form", "files"),
-    [("object_detection", "coco", coco(SCENES)), ("segmentation", "coco_panoptic", panoptic(SCENES))],
-)
-def test_boxes_and_masks_are_looked_at(client: Client, server: Server, kind, form, files):
-    found = pulled(client, server, kind, files, form)
-    assert found.usable
-    assert found.validation.counts["annotations"] == sum(count_of(SCENES).values())
-    assert not found.validation.findings
-
-
-def test_a_box_of_an_unknown_category_is_told_with_its_place(client: Client, server: Server):
-    files = with_json(coco(SCENES), "annotations.json", lambda value: value["categories"].pop())
-    with pytest.raises(
-        DatasetInvalidError, match=r"annotations\.json: refers in annotations\[\d\] to the cat"
-    ):
-        pulled(client, server, "object_detection", files, "coco")
 
 
 class Touches:
