@@ -54,7 +54,7 @@ def layout_for(dataset_type: str, dataset_format: str) -> Layout:
     """The layout of a format.
 
     Raises:
-        DatasetError: it is unknown, or not available here; the message names those that are.
+        DatasetError: there is no such type, or it has no such format; the message names those that there are.
     """
     found = layouts().get((dataset_type, dataset_format))
     if found:
@@ -62,15 +62,10 @@ def layout_for(dataset_type: str, dataset_format: str) -> Layout:
     available = ", ".join(f"{kind} {form}" for kind, form in layouts())
     if dataset_type not in DATASET_TYPES:
         raise DatasetError(f"The dataset type {dataset_type!r} is unknown; available here: {available}.")
-    if dataset_format not in formats_of(dataset_type):
-        known = ", ".join(formats_of(dataset_type))
-        raise DatasetError(
-            f"The type {dataset_type} has no format {dataset_format!r}; it has: {known}. "
-            f"Available here: {available}."
-        )
+    known = ", ".join(formats_of(dataset_type))
     raise DatasetError(
-        f"Datasets of type {dataset_type} and format {dataset_format} are not available here; "
-        f"available: {available}."
+        f"The type {dataset_type} has no format {dataset_format!r}; it has: {known}. "
+        f"Available here: {available}."
     )
 
 
