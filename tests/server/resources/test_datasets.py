@@ -2,8 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event
 from tests.server.resources.house import House, Lab, Person, new_dataset
+from tests.statements import statements
 
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.inputs import PULL, FrozenInputs
@@ -248,12 +248,11 @@ def test_lists_are_filtered_sorted_and_paged(ada: Person, space: str):
 def test_a_list_takes_two_statements_however_long_it_is(house: House, ada: Person, lab: Lab):
     for _ in range(3):
         lab.post("train", {})
-    seen: list[str] = []
-    event.listen(house.database.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
-    ada.get("datasets", skip=0, size=10)
+    with statements(house.database) as seen:
+        ada.get("datasets", skip=0, size=10)
     datasets = [text for text in seen if "FROM datasets" in text or "FROM jobs" in text]
-    seen.clear()
-    ada.get("experiments", skip=0, size=10)
+    with statements(house.database) as seen:
+        ada.get("experiments", skip=0, size=10)
     experiments = [text for text in seen if text.startswith("SELECT") and "FROM jobs" in text]
     assert len(datasets) == len(experiments) == 2
 

@@ -1,11 +1,8 @@
 """What a page of a list costs, and that its total is right however rows come and go."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from sqlalchemy import event
 from tests.server.resources.house import House, Person
+from tests.statements import statements
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -68,22 +65,6 @@ def test_a_page_behind_the_end_and_a_filter_know_their_totals(house: House, ada:
     assert total(ada, "experiments", user_only="true") == 3
 
 
-@contextmanager
-def statements(house: House) -> Iterator[list[str]]:
-    """The SQL that the block makes the server run, transaction frames left out."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
-            seen.append(statement)
-
-    event.listen(house.database.engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(house.database.engine, "before_cursor_execute", note)
-
-
 @pytest.mark.parametrize("kind", ["experiments", "datasets", "workspaces"])
 def test_a_page_takes_as_many_queries_for_many_rows_as_for_one(house: House, ada: Person, kind: str):
     """One for the caller, one for the page and its total, one for the jobs of its rows."""
@@ -92,6 +73,6 @@ def test_a_page_takes_as_many_queries_for_many_rows_as_for_one(house: House, ada
         ada.post("datasets", {"type": "image_classification", "format": "raw"})
     most = 2 if kind == "workspaces" else 3
     for query in ({"skip": 0, "size": 1}, {"skip": 0, "size": 3}, {}, {"search": "e", "skip": 0, "size": 3}):
-        with statements(house) as seen:
+        with statements(house.database) as seen:
             ada.get(kind, **query)
         assert len(seen) == most, seen

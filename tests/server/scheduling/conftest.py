@@ -13,7 +13,7 @@ from sqlalchemy import select
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.details import Details
-from tunesmith.server.jobs.inputs import FrozenInputs
+from tunesmith.server.jobs.inputs import FrozenDataset, FrozenInputs
 from tunesmith.server.jobs.states import TERMINAL
 from tunesmith.server.jobs.tables import Job, JobHistory
 from tunesmith.server.kit.database import Database
@@ -113,6 +113,18 @@ class House:
             session.add(dataset)
             session.flush()
             return dataset.id
+
+    def trains_on(self, dataset_id: UUID) -> dict[str, Any]:
+        """The inputs of a job that was posted when the dataset was at its first revision."""
+        frozen = FrozenDataset(
+            id=dataset_id,
+            revision=1,
+            name="d",
+            type="image_classification",
+            format="classification_pyt",
+            source=self.workspace,
+        )
+        return FrozenInputs(train_datasets=(frozen,)).dump()
 
     def job(self, job_id: UUID) -> Job:
         with self.database.read() as session:

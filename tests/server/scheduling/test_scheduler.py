@@ -9,7 +9,7 @@ import pytest
 from tunesmith.protocol import Cause, JobFolder
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
-from tunesmith.server.jobs.inputs import PULL, FrozenDataset, FrozenInputs
+from tunesmith.server.jobs.inputs import PULL
 from tunesmith.server.jobs.states import IllegalTransitionError, Status, transition
 
 RUN = [("Pending", "Running")]
@@ -107,15 +107,7 @@ def test_a_child_waits_for_its_parent_and_fails_with_it(house):
 def test_a_job_waits_for_its_dataset_and_fails_with_it(house):
     house.start()
     dataset_id = house.dataset()
-    frozen = FrozenDataset(
-        id=dataset_id,
-        revision=1,
-        name="d",
-        type="image_classification",
-        format="classification_pyt",
-        source=house.workspace,
-    )
-    job_id = house.post("train", inputs=FrozenInputs(train_datasets=(frozen,)).dump())
+    job_id = house.post("train", inputs=house.trains_on(dataset_id))
     assert "to be pulled" in house.until(job_id, lambda job: bool(job.waits_for)).waits_for
     with house.database.write() as session:
         dataset = session.get_one(Dataset, dataset_id)
@@ -129,16 +121,8 @@ def test_a_dataset_pulled_anew_holds_no_job_that_was_posted_before(house):
     dataset_id = house.dataset()
     with house.database.write() as session:
         session.get_one(Dataset, dataset_id).revision = 2
-    frozen = FrozenDataset(
-        id=dataset_id,
-        revision=1,
-        name="d",
-        type="image_classification",
-        format="classification_pyt",
-        source=house.workspace,
-    )
     house.start()
-    job_id = house.post("train", inputs=FrozenInputs(train_datasets=(frozen,)).dump())
+    job_id = house.post("train", inputs=house.trains_on(dataset_id))
     assert house.until_ended(job_id).status == "Done"
 
 

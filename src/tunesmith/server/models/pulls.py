@@ -72,12 +72,12 @@ def set_pulled(session: Session, identity: UUID, status: PullStatus, reason: str
     session.add(pulled)
 
 
-def obstacle_of(session: Session, ids: Iterable[UUID]) -> tuple[str, bool]:
+def obstacle_of(pulled_models: Mapping[UUID, PulledModel], ids: Iterable[UUID]) -> tuple[str, bool]:
     """What a job that needs weights waits for, "" for nothing, and whether that is in vain."""
     for identity in ids:
         entry = catalogue().get(identity)
         name = f"weights of {entry.ngc_path if entry else identity}"
-        pulled = session.get(PulledModel, identity)
+        pulled = pulled_models.get(identity)
         if pulled is not None and pulled.status == PullStatus.INVALID_PULL:
             return f"The {name} cannot be had: {pulled.status_reason}", True
         if pulled is None or pulled.status != PullStatus.PULL_COMPLETE:

@@ -1,4 +1,4 @@
-"""Which jobs may run, and the leases that keep each with one server.
+"""Claims of jobs that may run, and the leases that keep each with one server.
 
 A lease is (owner, token, expiry) in the job's row. The owner is this installation, the token one claim:
 whoever holds an old token can no longer write. A server that dies stops extending; one that starts again
@@ -13,19 +13,18 @@ from uuid import UUID, uuid4
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from tunesmith.protocol import Cause
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
-from tunesmith.server.jobs.states import ACTIVE, TERMINAL, Status, transition
+from tunesmith.server.jobs.states import ACTIVE, Status, transition
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import now
-from tunesmith.server.models.pulls import obstacle_of, set_pulled
+from tunesmith.server.models.pulls import set_pulled
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.slots import SlotPool
+from tunesmith.server.scheduling.waiting import WAITING, obstacle
 
-_STARTABLE = (Status.PENDING.value, Status.RESUMING.value)
 _ACTIVE = tuple(status.value for status in ACTIVE)
 _STOPPING = (Status.CANCELING.value, Status.PAUSING.value)
 
@@ -40,35 +39,18 @@ class Claim:
     gpus: tuple[int, ...]
 
 
-def startable(session: Session) -> Sequence[UUID]:
-    """The jobs that wait, oldest first."""
-    waiting = select(Job.id).where(Job.status.in_(_STARTABLE)).order_by(Job.created_on, Job.id)
-    return session.scalars(waiting).all()
-
-
-def still_waits(session: Session, job_id: UUID, pool: SlotPool) -> bool:
-    """Whether there is nothing to do for a job yet, not even a new reason to note."""
-    job = session.get(Job, job_id)
-    if job is None or job.status not in _STARTABLE:
-        return True
-    obstacle = _obstacle(session, job)
-    if isinstance(obstacle, Details):
-        return False
-    if not obstacle and pool.has_room(Slot(job.slot), job.gpus):
-        return False
-    return job.waits_for == (obstacle or pool.shortage(Slot(job.slot), job.gpus))
-
-
 def claim(session: Session, job: Job, owner: str, lease: timedelta, pool: SlotPool) -> Claim | None:
     """Take a waiting job, or note what it waits for. A job that can never run ends here."""
-    obstacle = _obstacle(session, job)
-    if isinstance(obstacle, Details):
-        job.details = obstacle.model_dump(mode="json")
-        transition(session, job.id, Status.ERROR, obstacle.message)
+    if job.status not in WAITING:
+        return None
+    found = obstacle(session, job)
+    if isinstance(found, Details):
+        job.details = found.model_dump(mode="json")
+        transition(session, job.id, Status.ERROR, found.message)
         return None
     slot = Slot(job.slot)
-    if obstacle or not pool.has_room(slot, job.gpus):
-        job.waits_for = obstacle or pool.shortage(slot, job.gpus)
+    if found or not pool.has_room(slot, job.gpus):
+        job.waits_for = found or pool.shortage(slot, job.gpus)
         return None
     transition(session, job.id, Status.RUNNING, "claimed by a free slot")
     if job.action in {PULL, PULL_MODEL}:
@@ -122,45 +104,6 @@ def _lease(job: Job, owner: str, lease: timedelta, gpus: tuple[int, ...]) -> Cla
     job.lease_expires_on = now() + lease
     job.attempt += 1
     return Claim(job_id=job.id, token=token, slot=Slot(job.slot), gpus=gpus)
-
-
-def _obstacle(session: Session, job: Job) -> str | Details:
-    """What the job waits for ("" for nothing), or the failure that keeps it from ever running."""
-    if job.parent_id is not None:
-        status = session.scalars(select(Job.status).where(Job.id == job.parent_id)).one_or_none()
-        if status is None or status == Status.ERROR:
-            state = "was deleted" if status is None else "ended in an error"
-            return _never(Cause.PARENT, f"The parent job {job.parent_id} {state}.")
-        if status not in TERMINAL:
-            return f"Waits for the parent job {job.parent_id}, which is {status}"
-    if job.action in {PULL, PULL_MODEL}:
-        return ""
-    return _dataset_obstacle(session, job) or _model_obstacle(session, job)
-
-
-def _dataset_obstacle(session: Session, job: Job) -> str | Details:
-    wanted = {dataset.id: dataset for dataset in FrozenInputs.load(job.inputs).datasets()}
-    found = session.scalars(select(Dataset).where(Dataset.id.in_(wanted))).all()
-    for dataset in found:
-        if dataset.revision != wanted[dataset.id].revision:
-            continue  # pulled anew since the job was posted: the job has a copy of its own
-        name = f"dataset {dataset.name} ({dataset.id})"
-        if dataset.status == "invalid_pull":
-            return _never(Cause.BAD_DATA, f"The {name} is not usable: {dataset.status_reason}")
-        if dataset.status != "pull_complete":
-            return f"Waits for the {name} to be pulled"
-    return ""
-
-
-def _model_obstacle(session: Session, job: Job) -> str | Details:
-    obstacle, in_vain = obstacle_of(session, FrozenInputs.load(job.inputs).base_models)
-    return _never(Cause.STORAGE, obstacle) if in_vain else obstacle
-
-
-def _never(cause: Cause, message: str) -> Details:
-    details = Details(at=now())
-    details.fail(cause, message)
-    return details
 
 
 def _mark_pulling(session: Session, job: Job) -> None:

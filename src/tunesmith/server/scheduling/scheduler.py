@@ -23,6 +23,7 @@ from tunesmith.server.scheduling.executors.base import Executor, Slot
 from tunesmith.server.scheduling.executors.local import LocalExecutor
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.slots import SlotPool, SlotUse
+from tunesmith.server.scheduling.waiting import Queue
 from tunesmith.server.scheduling.watch import Watch
 
 _log = structlog.get_logger()
@@ -46,6 +47,7 @@ class Scheduler:
         self._executor = executor or LocalExecutor()
         self._pool = SlotPool(settings.compute_slots, settings.io_slots, len(this_machine().gpus))
         self._lease = timedelta(seconds=settings.lease_seconds)
+        self._queue = Queue()
         self._owner = ""
         self._watches: dict[UUID, Watch] = {}
         self._guard = threading.Lock()
@@ -132,9 +134,11 @@ class Scheduler:
                 self._watch(claim)
 
     def _claim_waiting(self) -> None:
+        with self._guard:
+            pool = self._pool.copy()
         with self._database.read() as session:
-            waiting = claims.startable(session)
-        for job_id in waiting:
+            due = self._queue.due(session, pool)
+        for job_id in due:
             if self._stopping.is_set():
                 return
             try:
@@ -148,9 +152,6 @@ class Scheduler:
                 self._watch(claim)
 
     def _claim(self, job_id: UUID) -> Claim | None:
-        with self._database.read() as session, self._guard:
-            if claims.still_waits(session, job_id, self._pool):
-                return None
         claim = None
         try:
             with self._database.write() as session, self._guard:

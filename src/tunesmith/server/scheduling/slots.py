@@ -44,6 +44,12 @@ class SlotPool:
         else:
             self._used[slot] -= 1
 
+    def copy(self) -> "SlotPool":
+        """A pool in the same state, to try out what would have room."""
+        twin = SlotPool(self._size[Slot.CPU], self._size[Slot.IO], self._all_gpus)
+        twin._used, twin._free_gpus = dict(self._used), list(self._free_gpus)
+        return twin
+
     def uses(self) -> Mapping[Slot, SlotUse]:
         """How far each kind of slot is in use."""
         counted = {slot: SlotUse(used, self._size[slot] - used) for slot, used in self._used.items()}
