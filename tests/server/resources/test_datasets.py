@@ -257,6 +257,16 @@ def test_a_list_takes_two_statements_however_long_it_is(house: House, ada: Perso
     assert len(datasets) == len(experiments) == 2
 
 
+def test_a_page_finds_the_jobs_of_its_rows_by_an_index_on_their_owner(house: House, ada: Person, lab: Lab):
+    with statements(house.database) as seen:
+        ada.get("experiments", skip=0, size=10)
+    (of_jobs,) = [text for text in seen if text.startswith("SELECT jobs.experiment_id")]
+    with house.database.read() as session:
+        values = ("x",) * of_jobs.count("?")
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {of_jobs}", values).all()
+    assert "ix_jobs_experiment_id" in str(plan)
+
+
 def test_who_may_see_and_change_a_dataset(ada: Person, bob: Person, eve: Person, space: str):
     hidden, shown = new_dataset(ada, space), new_dataset(ada, space, shared=True)
     assert [one["id"] for one in bob.get("datasets")["datasets"]] == [shown]

@@ -65,17 +65,13 @@ def get_job(session: Session, owner: Owner, job_id: UUID, *, lock: bool = False)
 def subsets(session: Session, kind: Kind, ids: Iterable[UUID]) -> dict[UUID, dict[str, JobSubset]]:
     """The jobs of several experiments or datasets in short, newest last. One query, and no curves."""
     said = (case((IsJson(Job.details), Job.details[name])) for name in _SAID)
-    # The few pulls are left out here: in the condition, they would make a database look through all jobs
-    # by the index that begins with them, not through those of the owners.
     query = (
-        select(kind.owns(), Job.internal, Job.id, Job.name, Job.status, Job.action, Job.waits_for, *said)
-        .where(kind.owns().in_(list(ids)))
+        select(kind.owns(), Job.id, Job.name, Job.status, Job.action, Job.waits_for, *said)
+        .where(kind.owns().in_(list(ids)), Job.internal.is_(False))
         .order_by(Job.created_on, Job.id)
     )
     found: dict[UUID, dict[str, JobSubset]] = {}
-    for owner_id, internal, job_id, name, status, action, waits_for, *values in session.execute(query):
-        if internal:
-            continue
+    for owner_id, job_id, name, status, action, waits_for, *values in session.execute(query):
         details = Details.load({key: value for key, value in zip(_SAID, values, strict=True) if value})
         waits = waits_for and status in WAITING
         found.setdefault(owner_id, {})[str(job_id)] = JobSubset(

@@ -21,7 +21,7 @@ class Job(Record):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_status_created_on", "status", "created_on"),
-        Index("ix_jobs_kinds", "internal", "status", "action", "network"),
+        Index("ix_jobs_kinds", "status", "action", "network", "internal"),
     )
 
     org_id: Mapped[UUID] = mapped_column(ForeignKey("orgs.id"), index=True)
