@@ -174,6 +174,17 @@ def test_a_retry_that_could_not_run_now_is_refused(lab: Lab):
     assert "export needs the model" in lab.ada.refused(400, "POST", f"{lab.path}/jobs/{job}:retry")
 
 
+def test_children_that_have_not_begun_end_with_the_parent_that_is_deleted(lab: Lab):
+    parent = lab.trained()
+    waits, rests, begun = (lab.post("train", {}, parent_job_id=parent) for _ in range(3))
+    lab.ada.post(f"{lab.path}/jobs/{rests}:pause")
+    lab.house.move(begun, Status.RUNNING, Status.PAUSING, Status.PAUSED)
+    lab.ada.delete(f"{lab.path}/jobs/{parent}")
+    assert [status(lab, job) for job in (waits, rests, begun)] == ["Error", "Canceled", "Paused"]
+    told = lab.ada.get(f"{lab.path}/jobs/{waits}")["job_details"][waits]["detailed_status"]["message"]
+    assert f"The parent job {parent} was deleted." in told
+
+
 @pytest.mark.shows("POST /experiments/{experiment_id}:cancel_all_jobs")
 def test_all_jobs_of_an_experiment_are_cancelled(lab: Lab):
     assert "all_jobs_cancel_status" not in lab.ada.get(lab.path)

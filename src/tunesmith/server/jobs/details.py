@@ -28,6 +28,7 @@ from tunesmith.protocol import (
     Progress,
     Started,
 )
+from tunesmith.server.kit.database import now
 
 MESSAGE_LIMIT = 6400
 """Longest message in characters, as the API documents it."""
@@ -90,6 +91,13 @@ class Details(BaseModel):
     def load(cls, stored: object) -> Self:
         """From a job's row."""
         return cls.model_validate(stored if isinstance(stored, dict) else {})
+
+    @classmethod
+    def of_failure(cls, cause: Cause, message: str) -> Self:
+        """Of a job that ends badly before any worker has it."""
+        details = cls(at=now())
+        details.fail(cause, message)
+        return details
 
     @field_validator("*", mode="wrap")
     @classmethod

@@ -7,7 +7,9 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tunesmith.server.jobs.states import ACTIVE, TERMINAL, Status, transition
+from tunesmith.protocol import Cause
+from tunesmith.server.jobs.details import Details
+from tunesmith.server.jobs.states import ACTIVE, TERMINAL, WAITING, Status, transition
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import after_commit
 
@@ -17,6 +19,8 @@ def remove_jobs(session: Session, jobs: Iterable[Job], jobs_dir: Path) -> None:
 
     A job whose worker is still at work is stopped and belongs to nobody from now on. Its row is needed
     until the worker has gone; the next removal of any job takes it along.
+
+    Children that have not begun end with them: without its parent's model a job would be another one.
     """
     for job in [*jobs, *_ended_strays(session)]:
         if job.status in ACTIVE:
@@ -24,9 +28,19 @@ def remove_jobs(session: Session, jobs: Iterable[Job], jobs_dir: Path) -> None:
                 transition(session, job.id, Status.CANCELING, "what it belongs to was deleted")
             job.experiment_id = job.dataset_id = None
         else:
+            _end_children(session, job)
             session.delete(job)
             remove_folder_later(session, jobs_dir / str(job.id))
     session.flush()
+
+
+def _end_children(session: Session, parent: Job) -> None:
+    unbegun = Job.status.in_((*WAITING, Status.PAUSED)), Job.started_on.is_(None)
+    for child in session.scalars(select(Job).where(Job.parent_id == parent.id, *unbegun)):
+        failure = Details.of_failure(Cause.PARENT, f"The parent job {parent.id} was deleted.")
+        child.details = failure.model_dump(mode="json")
+        paused = child.status == Status.PAUSED
+        transition(session, child.id, Status.CANCELED if paused else Status.ERROR, failure.message)
 
 
 def remove_folder_later(session: Session, folder: Path) -> None:

@@ -7,10 +7,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets.tables import Dataset
-from tunesmith.server.jobs.states import Status
+from tunesmith.server.jobs.states import WAITING
 from tunesmith.server.jobs.tables import Job
-
-_WAITING = (Status.PENDING.value, Status.RESUMING.value)
 
 
 class JobCount(NamedTuple):
@@ -31,7 +29,7 @@ def count_jobs(session: Session) -> Sequence[JobCount]:
 
 def queue_lengths(session: Session) -> dict[str, int]:
     """Jobs that wait, pulls of datasets too, by the kind of slot that they will take."""
-    query = select(Job.slot, func.count()).where(Job.status.in_(_WAITING)).group_by(Job.slot)
+    query = select(Job.slot, func.count()).where(Job.status.in_(WAITING)).group_by(Job.slot)
     return _by_name(session, query)
 
 

@@ -17,13 +17,13 @@ from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
-from tunesmith.server.jobs.states import ACTIVE, Status, transition
+from tunesmith.server.jobs.states import ACTIVE, WAITING, Status, transition
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import now
 from tunesmith.server.models.pulls import set_pulled
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.slots import SlotPool
-from tunesmith.server.scheduling.waiting import WAITING, obstacle
+from tunesmith.server.scheduling.waiting import obstacle
 
 _ACTIVE = tuple(status.value for status in ACTIVE)
 _STOPPING = (Status.CANCELING.value, Status.PAUSING.value)

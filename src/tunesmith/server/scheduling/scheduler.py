@@ -13,7 +13,7 @@ from tunesmith.protocol import Cause
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.states import IllegalTransitionError, Status, transition
 from tunesmith.server.jobs.tables import Job
-from tunesmith.server.kit.database import Database, now
+from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.platform import this_machine
 from tunesmith.server.kit.secrets import Vault, key_file
 from tunesmith.server.kit.settings import Settings
@@ -167,8 +167,7 @@ class Scheduler:
     def _give_up(self, job_id: UUID, error: ValueError) -> None:
         """A job whose row makes no sense fails by itself and stops no other."""
         _log.error("job_row_unreadable", job=str(job_id), error=str(error))
-        details = Details(at=now())
-        details.fail(Cause.INTERNAL, f"The job as stored cannot be read: {error}")
+        details = Details.of_failure(Cause.INTERNAL, f"The job as stored cannot be read: {error}")
         with self._database.write() as session:
             session.get_one(Job, job_id).details = details.model_dump(mode="json")
             transition(session, job_id, Status.ERROR, details.message)

@@ -18,15 +18,13 @@ from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
-from tunesmith.server.jobs.states import TERMINAL, Status
+from tunesmith.server.jobs.states import TERMINAL, WAITING, Status
 from tunesmith.server.jobs.tables import Job
-from tunesmith.server.kit.database import now
 from tunesmith.server.models.pulls import obstacle_of
 from tunesmith.server.models.tables import PulledModel
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.slots import SlotPool
 
-WAITING = (Status.PENDING.value, Status.RESUMING.value)
 _PULLS = (PULL, PULL_MODEL)
 _CHUNK = 500
 
@@ -146,7 +144,7 @@ class _Outlook:
         """What a job waits for ("" for nothing), or the failure that keeps it from ever running."""
         if row.parent_id is not None:
             if row.parent_status == Status.ERROR:
-                return _never(Cause.PARENT, f"The parent job {row.parent_id} ended in an error.")
+                return Details.of_failure(Cause.PARENT, f"The parent job {row.parent_id} ended in an error.")
             if row.parent_status not in TERMINAL:
                 return f"Waits for the parent job {row.parent_id}, which is {row.parent_status}"
         if row.action in _PULLS:
@@ -161,14 +159,16 @@ class _Outlook:
                 continue  # pulled anew since the job was posted: the job has a copy of its own
             name = f"dataset {dataset.name} ({identity})"
             if dataset.status == PullStatus.INVALID_PULL:
-                return _never(Cause.BAD_DATA, f"The {name} is not usable: {dataset.status_reason}")
+                return Details.of_failure(
+                    Cause.BAD_DATA, f"The {name} is not usable: {dataset.status_reason}"
+                )
             if dataset.status != PullStatus.PULL_COMPLETE:
                 return f"Waits for the {name} to be pulled"
         return ""
 
     def _model_obstacle(self, wanted: tuple[UUID, ...]) -> str | Details:
         found, in_vain = obstacle_of(self._models, wanted)
-        return _never(Cause.STORAGE, found) if in_vain else found
+        return Details.of_failure(Cause.STORAGE, found) if in_vain else found
 
 
 def _datasets(session: Session, ids: Collection[UUID]) -> dict[UUID, _Pulled]:
@@ -178,12 +178,6 @@ def _datasets(session: Session, ids: Collection[UUID]) -> dict[UUID, _Pulled]:
         for identity, *how_far in session.execute(select(*columns).where(Dataset.id.in_(chunk))):
             found[identity] = _Pulled._make(how_far)
     return found
-
-
-def _never(cause: Cause, message: str) -> Details:
-    details = Details(at=now())
-    details.fail(cause, message)
-    return details
 
 
 def _chunks(ids: Collection[UUID]) -> Iterable[list[UUID]]:
