@@ -110,3 +110,15 @@ def test_writes_are_refused_on_a_full_disk_but_not_reads_and_what_relieves_it(pr
     assert probe.client.get("/read").status_code == 200
     assert probe.client.post("/relieve").status_code == 200
     assert probe.rows() == 1
+
+
+def test_a_read_on_postgresql_opens_no_transaction(postgres_url: str):
+    database = Database(postgres_url)
+    migrate(database.engine)
+    with database.read() as session:
+        session.scalar(select(func.count(User.id)))
+        assert session.connection().connection.driver_connection.info.transaction_status.name == "IDLE"
+    with database.write() as session:
+        session.scalar(select(func.count(User.id)))
+        assert session.connection().connection.driver_connection.info.transaction_status.name == "INTRANS"
+    database.dispose()

@@ -61,20 +61,38 @@ Curve = dict[str, Reading]
 """Values by key: an epoch for curves and results, a category for categorical metrics."""
 
 
-class Details(BaseModel):
-    """The state of a job's work. Times are UTC, durations in seconds.
+class Position(BaseModel):
+    """How far a job is, in short. Durations are in seconds.
 
     What is stored oddly reads as its default, so that one odd value never hides a job.
     """
 
     epoch: Count = 0
     max_epoch: Count = 1
-    step: Count = 0
     eta: Seconds = None
+    message: str = ""
+
+    @classmethod
+    def load(cls, stored: object) -> Self:
+        """From a job's row."""
+        return cls.model_validate(stored if isinstance(stored, dict) else {})
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _or_default(cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return read(value)
+        except ValidationError:
+            return cls.model_fields[info.field_name or ""].get_default()
+
+
+class Details(Position):
+    """The state of a job's work. Times are UTC, durations in seconds."""
+
+    step: Count = 0
     seconds_per_epoch: Seconds = None
     seconds_per_step: Seconds = None
     status: str = ""
-    message: str = ""
     at: datetime | None = None
     curves: dict[str, Curve] = {}
     results: Curve = {}
@@ -88,24 +106,11 @@ class Details(BaseModel):
     outcome: dict[str, Any] = {}
 
     @classmethod
-    def load(cls, stored: object) -> Self:
-        """From a job's row."""
-        return cls.model_validate(stored if isinstance(stored, dict) else {})
-
-    @classmethod
     def of_failure(cls, cause: Cause, message: str) -> Self:
         """Of a job that ends badly before any worker has it."""
         details = cls(at=now())
         details.fail(cause, message)
         return details
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _or_default(cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        try:
-            return read(value)
-        except ValidationError:
-            return cls.model_fields[info.field_name or ""].get_default()
 
     def apply(self, event: Event) -> None:
         """Take one event in."""

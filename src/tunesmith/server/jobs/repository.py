@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, case, select
 from sqlalchemy.orm import Session
 
-from tunesmith.server.jobs.details import MESSAGE_LIMIT, Details, clock
+from tunesmith.server.jobs.details import MESSAGE_LIMIT, Position, clock
 from tunesmith.server.jobs.schemas import JobSubset
 from tunesmith.server.jobs.states import WAITING, Status, status_of
 from tunesmith.server.jobs.tables import Job
@@ -16,8 +16,10 @@ from tunesmith.server.kit.errors import NotFoundError
 from tunesmith.server.kit.json_lists import IsJson
 from tunesmith.specs import Action
 
-_SAID = ("eta", "epoch", "max_epoch", "message")
-"""What a job in short takes from its details."""
+_POSITION = {
+    name: case((IsJson(Job.details), Job.details[name])).label(name) for name in Position.model_fields
+}
+"""What a job in short takes from its details, without the curves."""
 
 
 class Kind(StrEnum):
@@ -64,24 +66,23 @@ def get_job(session: Session, owner: Owner, job_id: UUID, *, lock: bool = False)
 
 def subsets(session: Session, kind: Kind, ids: Iterable[UUID]) -> dict[UUID, dict[str, JobSubset]]:
     """The jobs of several experiments or datasets in short, newest last. One query, and no curves."""
-    said = (case((IsJson(Job.details), Job.details[name])) for name in _SAID)
     query = (
-        select(kind.owns(), Job.id, Job.name, Job.status, Job.action, Job.waits_for, *said)
+        select(kind.owns(), Job.id, Job.name, Job.status, Job.action, Job.waits_for, *_POSITION.values())
         .where(kind.owns().in_(list(ids)), Job.internal.is_(False))
         .order_by(Job.created_on, Job.id)
     )
     found: dict[UUID, dict[str, JobSubset]] = {}
     for owner_id, job_id, name, status, action, waits_for, *values in session.execute(query):
-        details = Details.load({key: value for key, value in zip(_SAID, values, strict=True) if value})
+        position = Position.load({key: value for key, value in zip(_POSITION, values, strict=True) if value})
         waits = waits_for and status in WAITING
         found.setdefault(owner_id, {})[str(job_id)] = JobSubset(
             name=name,
             status=status_of(status),
             action=Action(action),
-            eta=clock(details.eta),
-            epoch=details.epoch,
-            max_epoch=details.max_epoch,
-            detailed_status_message=(waits_for if waits else details.message)[:MESSAGE_LIMIT],
+            eta=clock(position.eta),
+            epoch=position.epoch,
+            max_epoch=position.max_epoch,
+            detailed_status_message=(waits_for if waits else position.message)[:MESSAGE_LIMIT],
         )
     return found
 

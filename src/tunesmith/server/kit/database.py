@@ -94,7 +94,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _connect(url)
-        self._readers = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(_for_reading(self.engine), expire_on_commit=False)
         writing = self.engine.execution_options(**WRITING)
         self._writers = sessionmaker(writing, expire_on_commit=False)
 
@@ -131,6 +131,13 @@ def _connect(url: str) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _for_reading(engine: Engine) -> Engine:
+    """PostgreSQL's statements each see what is committed, in a transaction or without: spare its frames."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

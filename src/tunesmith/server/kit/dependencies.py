@@ -4,7 +4,7 @@ A session with scope="function" ends when the endpoint returns, before the reply
 reads after it wrote sees its write, and a commit that fails becomes an error reply.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -66,7 +66,8 @@ HintDep = Annotated[Hint, Depends(_hint)]
 SignerDep = Annotated[TokenSigner, Depends(_signer)]
 
 
-def _reading(database: DatabaseDep) -> Iterator[Session]:
+async def _reading(database: DatabaseDep) -> AsyncIterator[Session]:
+    # Opening and closing wait for nothing: the first statement connects, and a reader has nothing to commit.
     with database.read() as session:
         yield session
 
