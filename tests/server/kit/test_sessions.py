@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from tunesmith.server.kit.database import Database, after_commit
@@ -115,10 +117,13 @@ def test_writes_are_refused_on_a_full_disk_but_not_reads_and_what_relieves_it(pr
 def test_a_read_on_postgresql_opens_no_transaction(postgres_url: str):
     database = Database(postgres_url)
     migrate(database.engine)
-    with database.read() as session:
+
+    def begun(session: Session) -> str:
         session.scalar(select(func.count(User.id)))
-        assert session.connection().connection.driver_connection.info.transaction_status.name == "IDLE"
-    with database.write() as session:
-        session.scalar(select(func.count(User.id)))
-        assert session.connection().connection.driver_connection.info.transaction_status.name == "INTRANS"
+        connection: Any = session.connection().connection.driver_connection
+        state: str = connection.info.transaction_status.name
+        return state
+
+    with database.read() as reading, database.write() as writing:
+        assert (begun(reading), begun(writing)) == ("IDLE", "INTRANS")
     database.dispose()
