@@ -28,7 +28,7 @@ def run() -> list[Figure]:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder, _postgresql(folder) as url:
         for name, variables in (("SQLite", {}), ("PostgreSQL", {"TUNESMITH_DATABASE_URL": url})):
-            with server(TUNESMITH_RATE_LIMIT="off", **variables) as started:
+            with server(**variables) as started:
                 figures += _measure(name, Site.furnish(started))
     return figures
 

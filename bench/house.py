@@ -72,10 +72,9 @@ def server(**variables: str) -> Iterator[Server]:
         port = _free_port()
         url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "tunesmith", "serve", "--data-dir", folder, "--port", str(port)]
-        environment = os.environ | variables
+        environment = os.environ | {"TUNESMITH_RATE_LIMIT": "off"} | variables
         begun = time.perf_counter()
         with (Path(folder) / "server.log").open("wb") as log:
-            environment = os.environ | {"TUNESMITH_RATE_LIMIT": "off"}
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             yield Server(url, Path(folder), environment, process, _seconds_to_healthy(url, begun))
