@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from tunesmith.server.kit import database as database_module
 from tunesmith.server.kit.database import Database, after_commit
 from tunesmith.server.kit.dependencies import ReadSession, RelievingSession, WriteSession
 from tunesmith.server.kit.errors import BadRequestError, install_error_handlers
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.migrations import migrate
 from tunesmith.server.tables import Org, User
+
+_BACKEND = select(func.pg_backend_pid())
 
 
 class Probe:
@@ -127,3 +130,22 @@ def test_a_read_on_postgresql_opens_no_transaction(postgres_url: str):
     with database.read() as reading, database.write() as writing:
         assert (begun(reading), begun(writing)) == ("IDLE", "INTRANS")
     database.dispose()
+
+
+def test_connections_that_postgresql_closed_while_they_rested_are_opened_anew(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database_module, "_REST_SECONDS", 0)
+    database, other = Database(postgres_url), Database(postgres_url)
+    others = "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with database.read() as reading, database.write() as writing:
+        before = {session.scalar(_BACKEND) for session in (reading, writing)}
+    with other.read() as session:
+        ended = session.execute(text(f"SELECT pid, pg_terminate_backend(pid) FROM {others}")).all()
+    assert before <= {pid for pid, _ in ended}
+    with database.read() as reading, database.write() as writing:
+        after = {session.scalar(_BACKEND) for session in (reading, writing)}
+    assert len(after) == 2
+    assert not before & after
+    database.dispose()
+    other.dispose()

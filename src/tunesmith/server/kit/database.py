@@ -4,9 +4,12 @@ A transaction is short and holds no other work. Reads and writes are told apart 
 from the start that a transaction will write: a reader that turns writer can be refused.
 """
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,9 +26,13 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 _BUSY_TIMEOUT_SECONDS = 30
+_REST_SECONDS = 1
+_RESTED_SINCE = "tunesmith_rested_since"
 _WRITES = "tunesmith_writes"
 WRITING = {_WRITES: True}
 """Execution options of an engine or connection whose transactions write."""
@@ -94,7 +101,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _connect(url)
-        self._readers = sessionmaker(_for_reading(self.engine), expire_on_commit=False)
+        self.reading = _reading(self.engine, url)
+        self._readers = sessionmaker(self.reading, expire_on_commit=False)
         writing = self.engine.execution_options(**WRITING)
         self._writers = sessionmaker(writing, expire_on_commit=False)
 
@@ -117,15 +125,19 @@ class Database:
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        self.reading.dispose()
 
 
-def _connect(url: str) -> Engine:
+def _connect(url: str, **options: Any) -> Engine:
     address = make_url(url)
     if address.drivername in {"postgres", "postgresql"}:
         address = address.set(drivername="postgresql+psycopg")
     # Errors name no parameters: they end up in logs.
     if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(address, hide_parameters=True, **options)
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(engine, "checkout", partial(_check_after_rest, engine))
+        return engine
     timeout = {"timeout": _BUSY_TIMEOUT_SECONDS}
     engine = create_engine(address, connect_args=timeout, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
@@ -133,11 +145,29 @@ def _connect(url: str) -> Engine:
     return engine
 
 
-def _for_reading(engine: Engine) -> Engine:
-    """PostgreSQL's statements each see what is committed, in a transaction or without: spare its frames."""
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+def _reading(writing: Engine, url: str) -> Engine:
+    """PostgreSQL's statements each see what is committed, in a transaction or without: spare its frames.
+
+    It has a pool of its own, since a connection takes time to change from one way to the other.
+    """
+    if writing.dialect.name == "sqlite":
+        return writing
+    return _connect(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+
+
+def _note_rest(_: object, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTED_SINCE] = time.monotonic()
+
+
+def _check_after_rest(engine: Engine, connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """Ask a connection that has rested whether its server is still there; asking always costs a round trip."""
+    if time.monotonic() - record.info.get(_RESTED_SINCE, -math.inf) < _REST_SECONDS:
+        return
+    dialect = engine.dialect
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError(str(error)) from error
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
