@@ -19,6 +19,10 @@ from tunesmith.server.migrations import migrate
 from tunesmith.server.tables import Org, User
 
 _BACKEND = select(func.pg_backend_pid())
+_END_OTHERS = text(
+    "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
 
 class Probe:
@@ -137,11 +141,10 @@ def test_connections_that_postgresql_closed_while_they_rested_are_opened_anew(
 ):
     monkeypatch.setattr(database_module, "_REST_SECONDS", 0)
     database, other = Database(postgres_url), Database(postgres_url)
-    others = "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     with database.read() as reading, database.write() as writing:
         before = {session.scalar(_BACKEND) for session in (reading, writing)}
     with other.read() as session:
-        ended = session.execute(text(f"SELECT pid, pg_terminate_backend(pid) FROM {others}")).all()
+        ended = session.execute(_END_OTHERS).all()
     assert before <= {pid for pid, _ in ended}
     with database.read() as reading, database.write() as writing:
         after = {session.scalar(_BACKEND) for session in (reading, writing)}

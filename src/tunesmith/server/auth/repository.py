@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tunesmith.server.auth.tables import ApiKey
@@ -19,6 +19,11 @@ class Identity(NamedTuple):
     org: Org
 
 
+_IDENTITIES = select(ApiKey, User, Org).join(User, User.id == ApiKey.user_id).join(Org, Org.id == User.org_id)
+_BY_KEY_ID = _IDENTITIES.where(ApiKey.id == bindparam("key_id"), ApiKey.revoked_on.is_(None))
+"""Each request asks this: the statement is built once."""
+
+
 def by_digest(session: Session, digest: str) -> Identity | None:
     """Whom a key belongs to, unless it is revoked."""
     return _valid(session, ApiKey.digest == digest)
@@ -26,7 +31,8 @@ def by_digest(session: Session, digest: str) -> Identity | None:
 
 def by_key_id(session: Session, key_id: UUID) -> Identity | None:
     """Whom the key of that id belongs to, unless it is revoked."""
-    return _valid(session, ApiKey.id == key_id)
+    found = session.execute(_BY_KEY_ID, {"key_id": key_id}).one_or_none()
+    return Identity(*found) if found else None
 
 
 def _valid(session: Session, which: ColumnElement[bool]) -> Identity | None:
@@ -35,13 +41,7 @@ def _valid(session: Session, which: ColumnElement[bool]) -> Identity | None:
 
 
 def _identities(session: Session, *which: ColumnElement[bool]) -> list[Identity]:
-    query = (
-        select(ApiKey, User, Org)
-        .join(User, User.id == ApiKey.user_id)
-        .join(Org, Org.id == User.org_id)
-        .where(*which)
-        .order_by(ApiKey.created_on)
-    )
+    query = _IDENTITIES.where(*which).order_by(ApiKey.created_on)
     return [Identity(key, user, org) for key, user, org in session.execute(query)]
 
 

@@ -23,6 +23,7 @@ from tunesmith.server.kit.wire import (
     LongVersion,
     Moment,
     Name,
+    Part,
     Reply,
     Tag,
 )
@@ -52,7 +53,7 @@ class Algorithm(StrEnum):
     HYPERBAND = "hyperband"
 
 
-class AutoML(Body):
+class AutoML(Part):
     """How hyperparameters are searched for."""
 
     automl_enabled: bool | None = None

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, select
 from sqlalchemy.orm import Session
 
 from tunesmith.server.jobs.details import MESSAGE_LIMIT, Position, clock
@@ -66,13 +68,9 @@ def get_job(session: Session, owner: Owner, job_id: UUID, *, lock: bool = False)
 
 def subsets(session: Session, kind: Kind, ids: Iterable[UUID]) -> dict[UUID, dict[str, JobSubset]]:
     """The jobs of several experiments or datasets in short, newest last. One query, and no curves."""
-    query = (
-        select(kind.owns(), Job.id, Job.name, Job.status, Job.action, Job.waits_for, *_POSITION.values())
-        .where(kind.owns().in_(list(ids)), Job.internal.is_(False))
-        .order_by(Job.created_on, Job.id)
-    )
     found: dict[UUID, dict[str, JobSubset]] = {}
-    for owner_id, job_id, name, status, action, waits_for, *values in session.execute(query):
+    rows = session.execute(_in_short(kind), {"ids": list(ids)})
+    for owner_id, job_id, name, status, action, waits_for, *values in rows:
         position = Position.load({key: value for key, value in zip(_POSITION, values, strict=True) if value})
         waits = waits_for and status in WAITING
         found.setdefault(owner_id, {})[str(job_id)] = JobSubset(
@@ -85,6 +83,16 @@ def subsets(session: Session, kind: Kind, ids: Iterable[UUID]) -> dict[UUID, dic
             detailed_status_message=(waits_for if waits else position.message)[:MESSAGE_LIMIT],
         )
     return found
+
+
+@cache
+def _in_short(kind: Kind) -> Select[Any]:
+    """Every list asks this: the statement is built once."""
+    return (
+        select(kind.owns(), Job.id, Job.name, Job.status, Job.action, Job.waits_for, *_POSITION.values())
+        .where(kind.owns().in_(bindparam("ids", expanding=True)), Job.internal.is_(False))
+        .order_by(Job.created_on, Job.id)
+    )
 
 
 def unfinished(session: Session, owner: Owner, states: Sequence[Status]) -> Job | None:

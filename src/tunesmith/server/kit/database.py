@@ -160,7 +160,7 @@ def _note_rest(_: object, record: ConnectionPoolEntry) -> None:
 
 
 def _check_after_rest(engine: Engine, connection: Any, record: ConnectionPoolEntry, _: object) -> None:
-    """Ask a connection that has rested whether its server is still there; asking always costs a round trip."""
+    """Ask a connection that has rested whether its server is still there. It costs a round trip."""
     if time.monotonic() - record.info.get(_RESTED_SINCE, -math.inf) < _REST_SECONDS:
         return
     dialect = engine.dialect

@@ -62,10 +62,14 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from value
 
 
-class Body(BaseModel):
-    """The body of a request. Fields that it does not declare are ignored."""
+class Part(BaseModel):
+    """A part of a body: what it may hold is checked with the whole. Fields not declared are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Body(Part):
+    """The body of a request."""
 
     @model_validator(mode="before")
     @classmethod
