@@ -1,7 +1,9 @@
 """Every operation, asked by everybody: what docs/rights.md says is what the server does."""
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.contract.rights import ANSWERS, IN, RULES, Relation, Rule, page
 from tests.live_server import Account, Server
 
@@ -18,13 +20,16 @@ from tunesmith.protocol import JobFolder
 from tunesmith.server.app import create_app
 from tunesmith.server.auth.tokens import TokenSigner
 from tunesmith.server.console.document import openapi_document
-from tunesmith.server.kit.database import Database, now
+from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.settings import Settings
+from tunesmith.server.scheduling import servers
+from tunesmith.server.scheduling.resources import Capacity
 from tunesmith.server.tables import Job, Org
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "rights.md"
 OUTSIDE = ("/login", "/health", "/auth", "/metrics")
 """Paths that are not below an organisation begin so."""
+ANOTHER = "another server"
 KINDS = ("workspace", "dataset", "experiment")
 BODIES: dict[str, Any] = {
     "POST /login": {"ngc_key": "no key", "ngc_org_name": "acme"},
@@ -116,8 +121,7 @@ class World:
                     user_id=claims.user_id,
                     action="train",
                     network="classification_pyt",
-                    lease_owner="another server",
-                    lease_expires_on=now() + timedelta(hours=1),
+                    lease_owner=ANOTHER,
                     status=status,
                     inputs={"workspace": {"store": {"kind": "folder", "id": space, "path": str(folder)}}},
                     **owner,
@@ -176,10 +180,34 @@ def _ids(operation: str, objects: Objects) -> dict[str, Any]:
     return body
 
 
+@contextmanager
+def another_server(database: Database) -> Iterator[None]:
+    """A server that is there as long as its heart beats: the jobs that it runs are left to it."""
+    capacity = Capacity(cpu_slots=1, io_slots=1, nodes=())
+    with database.write() as session:
+        servers.register(session, ANOTHER, "elsewhere", capacity)
+    ended = threading.Event()
+
+    def live() -> None:
+        while not ended.wait(5):
+            with database.write() as session:
+                servers.beat(session, ANOTHER, capacity)
+
+    heart = threading.Thread(target=live)
+    heart.start()
+    yield
+    ended.set()
+    heart.join()
+    with database.write() as session:  # its jobs end with it, and nobody goes on with them
+        session.execute(update(Job).where(Job.lease_owner == ANOTHER).values(status="Canceled"))
+        servers.leave(session, ANOTHER)
+
+
 @pytest.fixture(scope="module")
 def world(server: Server) -> Iterator[World]:
     made = World(server)
-    yield made
+    with another_server(made.database):
+        yield made
     made.database.dispose()
 
 

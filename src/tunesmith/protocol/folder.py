@@ -52,6 +52,10 @@ class JobFolder:
         finally:
             os.close(descriptor)
 
+    def events_size(self) -> int:
+        """Bytes of events that are here."""
+        return self.events_path.stat().st_size if self.events_path.exists() else 0
+
     def log_tail(self, lines: int = 20) -> list[str]:
         """The last lines of the log; empty when there is none yet."""
         try:

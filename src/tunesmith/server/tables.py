@@ -9,6 +9,7 @@ from tunesmith.server.kit.database import Base
 from tunesmith.server.metrics.tables import ReportedAction
 from tunesmith.server.models.tables import PulledModel
 from tunesmith.server.orgs.tables import Org, User
+from tunesmith.server.scheduling.tables import Server
 from tunesmith.server.workspaces.tables import Workspace
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Org",
     "PulledModel",
     "ReportedAction",
+    "Server",
     "User",
     "Workspace",
 ]

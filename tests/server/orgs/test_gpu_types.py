@@ -5,18 +5,22 @@ from uuid import UUID
 import pytest
 from tests.live_server import Server
 
-from tunesmith.server.kit.platform import Machine
+from tunesmith.server.kit.platform import Node
 from tunesmith.server.orgs.service import platforms
+from tunesmith.server.scheduling.resources import Capacity, Fleet
 
-MACHINE = Machine(node="lab-1", processor="Some Processor", cores=8, gpus=("GPU A", "GPU A", "GPU B"))
+NODE = Node(
+    name="lab-1", processor="Some Processor", cores=8, gpus=("GPU A", "GPU A", "GPU B"), memory_mb=65_536
+)
+FLEET = Fleet([Capacity(cpu_slots=4, io_slots=2, nodes=(NODE,))])
 
 
 def test_a_machine_has_a_platform_for_each_kind_of_gpu_and_its_processor() -> None:
-    found = platforms(MACHINE)
+    found = platforms(FLEET)
     assert [one.gpu_type for one in found.values()] == ["GPU A", "GPU B", "CPU: Some Processor (8 cores)"]
     assert {one.node for one in found.values()} == {"lab-1"}
     assert all(identity.version == 5 for identity in found)
-    assert platforms(MACHINE) == found
+    assert platforms(FLEET) == found
 
 
 @pytest.mark.shows("GET :gpu_types")

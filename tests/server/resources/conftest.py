@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from starlette.testclient import TestClient
-from tests.server.resources.house import CountingHint, House, Lab, Person, new_dataset
+from tests.server.resources.house import CountingHint, House, Lab, Person, new_dataset, stand_on
 
 from tunesmith.server.app import create_app
 from tunesmith.server.auth.tokens import TokenSigner
 from tunesmith.server.kit.database import Database
-from tunesmith.server.kit.platform import Machine, this_machine
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.migrations import migrate
@@ -34,8 +33,8 @@ def house(tmp_path: Path, database_url: str | None) -> Iterator[House]:
     hint, vault = CountingHint(), Vault(Fernet.generate_key())
     app.state.settings, app.state.database, app.state.vault = settings, database, vault
     app.state.hint, app.state.signer = hint, signer
-    app.dependency_overrides[this_machine] = lambda: Machine("lab", "cpu", 2, gpus=())
     # The client does not enter the app's lifespan: no scheduler runs, the tests play its part.
+    stand_on(database, "lab")
     http = TestClient(app, raise_server_exceptions=False)
     yield House(settings, database, vault, hint, app, signer, http)
     database.dispose()

@@ -15,9 +15,12 @@ from tunesmith.server.auth import keys
 from tunesmith.server.auth.tokens import Claims, TokenSigner
 from tunesmith.server.jobs.states import Status, transition
 from tunesmith.server.kit.database import Database
+from tunesmith.server.kit.platform import Node
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
+from tunesmith.server.scheduling import servers
 from tunesmith.server.scheduling.hint import Hint
+from tunesmith.server.scheduling.resources import Capacity
 from tunesmith.server.tables import ApiKey, Dataset, Job, Org, User, Workspace
 from tunesmith.storage.locations import FolderStore
 
@@ -210,3 +213,11 @@ def new_dataset(person: Person, workspace: str, **fields: Any) -> str:
     }
     identity: str = person.post("datasets", body)["id"]
     return identity
+
+
+def stand_on(database: Database, node: str, *gpus: str) -> None:
+    """Let there be a server on one machine, which alone runs jobs."""
+    machine = Node(name=node, processor="cpu", cores=2, memory_mb=8192, gpus=gpus)
+    capacity = Capacity(cpu_slots=1, io_slots=1, nodes=(machine,))
+    with database.write() as session:
+        servers.register(session, "the server", node, capacity)

@@ -2,7 +2,6 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,11 +10,11 @@ from tests.server.resources.house import Lab, Person
 
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.experiments.bases import check_base_experiments
-from tunesmith.server.jobs.tables import Job
+from tunesmith.server.jobs.tables import Job, Queue
 from tunesmith.server.kit.errors import BadRequestError
 from tunesmith.server.models.pulls import set_pulled
-from tunesmith.server.scheduling.claims import claim
-from tunesmith.server.scheduling.slots import SlotPool
+from tunesmith.server.scheduling.servers import fleet
+from tunesmith.server.scheduling.waiting import look_at_new
 
 FAN = "pretrained_fan_classification_imagenet:fan_hybrid_tiny"
 
@@ -189,9 +188,8 @@ def test_a_training_waits_for_the_weights_and_fails_without_them(lab: Lab):
 
     def obstacle(job_id: str) -> Job:
         with lab.house.database.write() as session:
-            job = session.get_one(Job, UUID(job_id))
-            claim(session, job, "me", timedelta(seconds=9), SlotPool(1, 1, 0))
-            return job
+            look_at_new(session, fleet(session))
+            return session.get_one(Job, UUID(job_id))
 
     waiting = obstacle(first)
     assert waiting.waits_for == "Waits for the weights of timm/test_resnet:r160_in1k to be fetched"
@@ -203,7 +201,7 @@ def test_a_training_waits_for_the_weights_and_fails_without_them(lab: Lab):
     second = lab.post("train", {})
     assert len(pulls(lab)) == 2, "posting a training tries again"
     settle(lab, chosen, PullStatus.PULL_COMPLETE)
-    assert obstacle(second).status == "Running"
+    assert obstacle(second).queue == Queue.READY
 
 
 def test_many_who_ask_at_once_start_one_pull(lab: Lab):

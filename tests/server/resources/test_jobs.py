@@ -3,14 +3,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from tests.server.resources.house import House, Lab, Person, new_dataset
+from tests.server.resources.house import House, Lab, Person, new_dataset, stand_on
 
 from tunesmith.networks import get_network
 from tunesmith.protocol import Direction, MetricGoal
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.jobs.tables import Job, JobHistory
-from tunesmith.server.kit.platform import Machine, this_machine
 from tunesmith.specs import Action, default_spec
 
 TRAIN = {"action": "train", "specs": {}}
@@ -125,8 +124,16 @@ def test_every_problem_of_a_spec_is_named(lab: Lab):
         (
             {"specs": {"train": {"num_gpus": 2}}},
             400,
-            "specs: train.num_gpus: must be at most 1, got 2: lab has no GPU",
+            "it needs 2 GPUs, and no machine has more than 0; 1 runs on a processor",
         ),
+        (
+            {"specs": {"train": {"num_nodes": 2}}},
+            400,
+            "specs: train.num_nodes: the job can never run here: it needs 2 nodes, and there are 1",
+        ),
+        ({"memory_gb": 64}, 400, "memory_gb: the job can never run here: it needs 65536 MiB of memory"),
+        ({"memory_gb": -1}, 400, "memory_gb: Input should be greater than or equal to 0"),
+        ({"platform_id": str(uuid4())}, 400, "GET :gpu_types lists those that there are"),
     ],
 )
 def test_what_could_never_run_is_refused(lab: Lab, change: dict[str, Any], status: int, said: str):
@@ -147,11 +154,19 @@ def test_a_body_nested_without_end_is_refused(lab: Lab):
 
 
 def test_gpus_are_counted(lab: Lab):
-    lab.house.app.dependency_overrides[this_machine] = lambda: Machine("box", "cpu", 8, gpus=("A", "B"))
+    stand_on(lab.house.database, "box", "A", "B")
     job = stored(lab, lab.post("train", {"train": {"num_gpus": 2}}))
     assert (job.slot, job.gpus) == ("gpu", 2)
     said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", TRAIN | {"specs": {"train": {"num_gpus": 3}}})
-    assert said == "specs: train.num_gpus: must be at most 2, got 3: box has 2 GPU(s)"
+    assert said == (
+        "specs: train.num_gpus: the job can never run here: it needs 3 GPUs, and no machine has more than 2"
+    )
+    certain = stored(lab, lab.post("train", {"train": {"num_gpus": 1, "gpu_ids": [1]}}))
+    assert (certain.gpus, certain.gpu_ids) == (1, [1])
+    any_one = stored(lab, lab.post("train", {"train": {"num_gpus": 1, "gpu_ids": [0]}}))
+    assert any_one.gpu_ids == []  # the published default, which clients send back
+    said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", TRAIN | {"specs": {"train": {"gpu_ids": [5]}}})
+    assert "train.gpu_ids: the job can never run here: it needs the GPUs 5" in said
     job = stored(lab, lab.post("export", parent_job_id=lab.trained()))
     assert (job.slot, job.gpus) == ("cpu", 0)
 

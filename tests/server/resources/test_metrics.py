@@ -13,10 +13,12 @@ from starlette.types import Receive, Scope, Send
 from tests.server.resources.house import House, Lab, Person
 
 from tunesmith.server.jobs.states import Status
+from tunesmith.server.kit.platform import Node
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.metrics import telemetry
 from tunesmith.server.metrics.requests import Measured, RequestMetrics
 from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.server.scheduling.resources import Capacity, Demand
 from tunesmith.server.scheduling.slots import SlotPool
 
 TOKEN = "operators-own-token"
@@ -27,9 +29,10 @@ class Desk:
     """Stands in the scheduler's place: two slots for the processor, one of them taken, and two GPUs."""
 
     def __init__(self) -> None:
-        self._pool = SlotPool(cpu=2, io=1, gpus=2)
-        self._pool.take(Slot.CPU, 0)
-        self._pool.take(Slot.GPU, 1)
+        node = Node(name="n", processor="p", cores=4, memory_mb=8192, gpus=("A", "B"))
+        self._pool = SlotPool(Capacity(cpu_slots=2, io_slots=1, nodes=(node,)))
+        self._pool.take(Demand(Slot.CPU))
+        self._pool.take(Demand(Slot.GPU, gpus=1))
 
     def slots(self) -> Any:
         return self._pool.uses()

@@ -17,6 +17,7 @@ from tunesmith.server.kit.caller import Caller
 from tunesmith.server.scheduling.claims import Claim
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.requests import build_request
+from tunesmith.server.scheduling.resources import Demand
 from tunesmith.server.workspaces.finding import SearchQuery, find_datasets
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import HubStore, Location, UrlStore
@@ -61,7 +62,7 @@ def source_of(house: House, dataset_id: str) -> Location:
 
 
 def told_to_worker(house: House, dataset_id: str) -> tuple[JobRequest, dict[str, dict[str, str]]]:
-    claim = Claim(house.pull_of(dataset_id).id, UUID(int=1), Slot.IO, ())
+    claim = Claim(house.pull_of(dataset_id).id, UUID(int=1), Demand(Slot.IO), ())
     return build_request(house.database, house.vault, house.settings, claim)
 
 

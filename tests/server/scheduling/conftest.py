@@ -160,7 +160,7 @@ class House:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     monkeypatch.syspath_prepend(str(HERE))
-    settings = Settings(data_dir=tmp_path, cpu_slots=1, io_slots=1)
+    settings = Settings(data_dir=tmp_path, cpu_slots=1, io_slots=1, max_restarts=0)
     database = Database(settings.resolved_database_url)
     house = House(settings, database, Vault(Fernet.generate_key()))
     house.furnish()

@@ -69,7 +69,8 @@ def test_a_job_whose_server_and_worker_are_gone_pauses_without_a_new_worker(hous
 
 
 def test_a_job_that_ended_well_before_it_heard_of_the_pause_is_done(house):
-    job_id = house.post("train")
+    (house.settings.data_dir / "server_id").write_text("this-server")
+    job_id = house.post("train", ran_on="this-server")
     move(house, job_id, Status.RUNNING)
     move(house, job_id, Status.PAUSING)
     folder = JobFolder(house.settings.jobs_dir / str(job_id))

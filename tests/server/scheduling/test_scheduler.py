@@ -10,6 +10,7 @@ from tunesmith.protocol import Cause, JobFolder
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.inputs import PULL
+from tunesmith.server.jobs.queue import release
 from tunesmith.server.jobs.states import IllegalTransitionError, Status, transition
 
 RUN = [("Pending", "Running")]
@@ -59,6 +60,26 @@ def test_a_job_that_ends_badly_names_cause_advice_and_log(house, action, cause, 
     assert words in details.message
     assert details.advice
     assert details.log_tail
+
+
+def test_a_job_whose_worker_is_lost_goes_on_with_another_one(house):
+    house.settings = house.settings.model_copy(update={"max_restarts": 2})
+    house.start()
+    job_id = house.post("evaluate")
+    house.until_running(job_id)
+    os.kill(worker_pid(house, job_id), signal.SIGKILL)
+    job = house.until_ended(job_id)
+    assert (job.status, job.restarts, job.attempt) == ("Done", 1, 2)
+    assert house.history(job_id) == [*RUN, ("Running", "Running"), ("Running", "Done")]
+
+
+def test_a_job_that_loses_each_worker_ends_after_some_restarts(house):
+    house.settings = house.settings.model_copy(update={"max_restarts": 2})
+    house.start()
+    job = house.until_ended(house.post("inference"))
+    assert (job.status, job.restarts, job.attempt) == ("Error", 2, 3)
+    assert "after 2 restarts" in house.details(job.id).message
+    assert house.until_ended(house.post("train")).status == "Done"
 
 
 def test_cancel_ends_a_running_job_that_listens(house):
@@ -112,6 +133,7 @@ def test_a_job_waits_for_its_dataset_and_fails_with_it(house):
     with house.database.write() as session:
         dataset = session.get_one(Dataset, dataset_id)
         dataset.status, dataset.status_reason = "invalid_pull", "classes.txt is missing."
+        release(session, dataset_id)
     house.hint.wake()
     assert house.until_ended(job_id).status == "Error"
     assert "classes.txt is missing." in house.details(job_id).message

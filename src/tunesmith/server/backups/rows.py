@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from tunesmith.server.kit.database import Base
 from tunesmith.server.kit.errors import BadRequestError
 
-OURS = frozenset({"org_id", "user_id", "lease_owner", "lease_token", "lease_expires_on"})
-"""Columns that a restore sets, or leaves empty: whose a row is, and who runs it."""
+_OF_A_RUN = ("lease_owner", "lease_token", "ran_on", "restarts", "queue", "blocked_by")
+_OF_A_MACHINE = ("gpu_ids", "memory_mb", "nodes")
+OURS = frozenset({"org_id", "user_id", *_OF_A_RUN, *_OF_A_MACHINE})
+"""Columns that a restore sets, or leaves as they are by themselves: whose a row is, who runs it and where."""
 
 _INT = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 

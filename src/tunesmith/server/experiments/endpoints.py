@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query
 from tunesmith.server.experiments import base_listing, rules, service
 from tunesmith.server.experiments.repository import ExperimentFilterDep
 from tunesmith.server.experiments.schemas import ExperimentListRsp, ExperimentReq, ExperimentRsp, Tags
-from tunesmith.server.jobs.dependencies import MachineDep
 from tunesmith.server.jobs.schemas import ExperimentIds
 from tunesmith.server.kit.bulk import BulkReply, bulk
 from tunesmith.server.kit.dependencies import (
@@ -52,11 +51,11 @@ def create_experiment(
     request: ExperimentReq,
     session: WriteSession,
     vault: VaultDep,
-    machine: MachineDep,
+    settings: SettingsDep,
     hint: HintDep,
 ) -> ExperimentRsp:
     """Begin an experiment with a network, and run jobs at once if experiment_actions names some."""
-    return service.create_experiment(session, caller, request, vault, machine, hint)
+    return service.create_experiment(session, caller, request, vault, settings, hint)
 
 
 @router.get("/experiments:get_tags")

@@ -31,7 +31,6 @@ from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
 from tunesmith.server.kit.pagination import Page, fetch_page
-from tunesmith.server.kit.platform import Machine
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.models.pulls import ensure_pulled, with_pulls
@@ -42,7 +41,7 @@ _WAITING_OR_RUNNING = (Status.PENDING, Status.RUNNING)
 
 
 def create_experiment(
-    session: Session, caller: Caller, request: ExperimentReq, vault: Vault, machine: Machine, hint: Hint
+    session: Session, caller: Caller, request: ExperimentReq, vault: Vault, settings: Settings, hint: Hint
 ) -> ExperimentRsp:
     """Begin an experiment, with jobs if the request asks for some, or as another one began.
 
@@ -75,9 +74,9 @@ def create_experiment(
     _pull_bases(session, caller, experiment, hint)
     session.flush()
     if source:
-        choose_epochs(experiment, source, post_again(session, caller, source, experiment, machine, hint))
+        choose_epochs(experiment, source, post_again(session, caller, source, experiment, settings, hint))
     if request.experiment_actions:
-        _run(session, caller, experiment, request.experiment_actions, machine, hint)
+        _run(session, caller, experiment, request.experiment_actions, settings, hint)
     return _shown(session, reply_to(experiment, subsets(session, Kind.EXPERIMENT, [experiment.id])))
 
 
@@ -188,12 +187,12 @@ def _run(
     caller: Caller,
     experiment: Experiment,
     actions: list[JobReq],
-    machine: Machine,
+    settings: Settings,
     hint: Hint,
 ) -> None:
     shown = [one.model_dump(mode="json", exclude_unset=True) for one in actions]
     experiment.echoed = experiment.echoed | {"experiment_actions": shown}
-    post_chain(session, caller, experiment, actions, machine, hint)
+    post_chain(session, caller, experiment, actions, settings, hint)
 
 
 def _check_unchanged(experiment: Experiment, request: ExperimentReq) -> None:

@@ -16,7 +16,7 @@ from tunesmith.server.jobs.schemas import JobReq
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.errors import BadRequestError
-from tunesmith.server.kit.platform import Machine
+from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.specs import Action
 
@@ -29,7 +29,7 @@ def post_chain(
     caller: Caller,
     experiment: Experiment,
     requests: Sequence[JobReq],
-    machine: Machine,
+    settings: Settings,
     hint: Hint,
 ) -> None:
     """Post jobs in order. One that needs a model follows the nearest before it that makes one.
@@ -43,12 +43,12 @@ def post_chain(
     for request in requests:
         parent = request.parent_job_id or _parent(network, request.action, posted)
         whole = request.model_copy(update={"parent_job_id": parent})
-        job_id = post_experiment_job(session, caller, experiment, whole, machine, hint)
+        job_id = post_experiment_job(session, caller, experiment, whole, settings, hint)
         posted[job_id] = request.action
 
 
 def post_again(
-    session: Session, caller: Caller, source: Experiment, target: Experiment, machine: Machine, hint: Hint
+    session: Session, caller: Caller, source: Experiment, target: Experiment, settings: Settings, hint: Hint
 ) -> dict[UUID, UUID]:
     """Post all jobs of one experiment to another. A parent is the new one, where it is among them.
 
@@ -63,7 +63,7 @@ def post_again(
     for job in session.scalars(jobs).all():
         parent = new.get(job.parent_id, job.parent_id) if job.parent_id else None
         request = again(job, job.name, parent)
-        new[job.id] = post_experiment_job(session, caller, target, request, machine, hint)
+        new[job.id] = post_experiment_job(session, caller, target, request, settings, hint)
     return new
 
 

@@ -16,7 +16,6 @@ from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
-from tunesmith.server.kit.platform import Machine
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.specs import Action
@@ -109,7 +108,7 @@ def resume_job(
 
 
 def retry_job(
-    session: Session, caller: Caller, owner: Owner, job_id: UUID, machine: Machine, hint: Hint
+    session: Session, caller: Caller, owner: Owner, job_id: UUID, settings: Settings, hint: Hint
 ) -> UUID:
     """Post a job again that failed or was cancelled, on the data as it is now. Returns the new one's id.
 
@@ -121,7 +120,7 @@ def retry_job(
     if job.status not in _RETRIABLE:
         raise BadRequestError(f"Unable to retry job with {job.status} status")
     name = f"{job.name[: _NAME_LIMIT - len(_RETRY)]}{_RETRY}".strip()
-    return post_job(session, caller, owner, again(job, name, job.parent_id), machine, hint)
+    return post_job(session, caller, owner, again(job, name, job.parent_id), settings, hint)
 
 
 def again(job: Job, name: str, parent_id: UUID | None) -> JobReq:

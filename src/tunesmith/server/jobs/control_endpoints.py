@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from tunesmith.server.jobs import control, publishing
-from tunesmith.server.jobs.dependencies import MachineDep, OwnerDep
+from tunesmith.server.jobs.dependencies import OwnerDep
 from tunesmith.server.jobs.repository import Kind, Owner
 from tunesmith.server.jobs.schemas import DatasetIds, ExperimentIds, JobIds, JobResume, PublishModel, Told
 from tunesmith.server.kit.bulk import BulkReply, bulk
@@ -64,11 +64,11 @@ def retry_job(
     owner: OwnerDep,
     job_id: PathId,
     session: WriteSession,
-    machine: MachineDep,
+    settings: SettingsDep,
     hint: HintDep,
 ) -> UUID:
     """Post a job again that failed or was cancelled. The reply is the id of the new one."""
-    return control.retry_job(session, caller, owner, job_id, machine, hint)
+    return control.retry_job(session, caller, owner, job_id, settings, hint)
 
 
 @shared.delete("/jobs/{job_id}")

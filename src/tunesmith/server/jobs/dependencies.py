@@ -6,9 +6,7 @@ from fastapi import Depends, Path, Request
 
 from tunesmith.server.jobs.repository import Kind, Owner
 from tunesmith.server.kit.ids import parse_id
-from tunesmith.server.kit.platform import Machine, this_machine
 
-MachineDep = Annotated[Machine, Depends(this_machine)]
 OwnerId = Annotated[str, Path(max_length=36, json_schema_extra={"format": "uuid"})]
 
 

@@ -12,7 +12,7 @@ from tunesmith.protocol import JobFolder
 from tunesmith.server.jobs import callback_endpoints as callbacks
 from tunesmith.server.jobs import control_endpoints as control
 from tunesmith.server.jobs import service
-from tunesmith.server.jobs.dependencies import MachineDep, OwnerDep, OwnerId, OwnerIdDep
+from tunesmith.server.jobs.dependencies import OwnerDep, OwnerId, OwnerIdDep
 from tunesmith.server.jobs.logs import Log, log_of
 from tunesmith.server.jobs.posting import post_job as post
 from tunesmith.server.jobs.repository import Owner
@@ -60,11 +60,11 @@ def post_job(
     owner: OwnerDep,
     request: JobReq,
     session: WriteSession,
-    machine: MachineDep,
+    settings: SettingsDep,
     hint: HintDep,
 ) -> UUID:
     """Run an action. The reply is the id of the job."""
-    return post(session, caller, owner, request, machine, hint)
+    return post(session, caller, owner, request, settings, hint)
 
 
 @_shared.get("/jobs", response_model_exclude_unset=True)

@@ -20,20 +20,24 @@ from tunesmith.server.kit import access
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError, SpecsRefusedError
-from tunesmith.server.kit.platform import Machine
+from tunesmith.server.kit.settings import Settings
 from tunesmith.server.models.pulls import ensure_pulled
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.hint import Hint
+from tunesmith.server.scheduling.resources import Demand, Fleet
+from tunesmith.server.scheduling.servers import fleet
 from tunesmith.specs import Action, Block, SpecError, default_spec, validate_spec
 from tunesmith.specs.paths import with_defaults
 
 _RUN_WITHOUT_SPECS = frozenset(
     {Action.EVALUATE, Action.RETRAIN, Action.EXPORT, Action.GEN_TRT_ENGINE, Action.INFERENCE}
 )
+_ANY_GPU = (0,)
+"""The published default of gpu_ids, which clients send back: it asks for no certain one."""
 
 
 def post_job(
-    session: Session, caller: Caller, owner: Owner, request: JobReq, machine: Machine, hint: Hint
+    session: Session, caller: Caller, owner: Owner, request: JobReq, settings: Settings, hint: Hint
 ) -> UUID:
     """Accept a job. Returns its id.
 
@@ -43,7 +47,7 @@ def post_job(
     """
     if owner.kind is Kind.EXPERIMENT:
         experiment = access.get_writable(session, Experiment, owner.id, caller)
-        return post_experiment_job(session, caller, experiment, request, machine, hint)
+        return post_experiment_job(session, caller, experiment, request, settings, hint)
     dataset = access.get_writable(session, Dataset, owner.id, caller)
     raise NotFoundError(
         f"Action {request.action} requested not in the actions of datasets of type {dataset.type}: "
@@ -52,7 +56,7 @@ def post_job(
 
 
 def post_experiment_job(
-    session: Session, caller: Caller, experiment: Experiment, request: JobReq, machine: Machine, hint: Hint
+    session: Session, caller: Caller, experiment: Experiment, request: JobReq, settings: Settings, hint: Hint
 ) -> UUID:
     """Write a job that will run as soon as its parent, its datasets and a slot are ready. Returns its id.
 
@@ -65,7 +69,7 @@ def post_experiment_job(
     _check_experiment(experiment, action)
     parent = find_parent(session, caller, experiment, action, request.parent_job_id)
     spec, specs = _specs(network, action, request.specs, experiment.base_experiment)
-    slot, gpus = _slot(spec, action, machine)
+    demand = _demand(spec, action, request, settings, fleet(session))
     inputs = freeze_inputs(session, caller, experiment, network, action)
     job = Job(
         org_id=experiment.org_id,
@@ -79,8 +83,11 @@ def post_experiment_job(
         platform_id=request.platform_id,
         specs=specs,
         inputs=inputs.dump(),
-        slot=slot,
-        gpus=gpus,
+        slot=demand.slot,
+        gpus=demand.gpus,
+        gpu_ids=list(demand.gpu_ids),
+        memory_mb=demand.memory_mb,
+        nodes=demand.nodes,
         waits_for="Waits for the scheduler",
     )
     session.add(job)
@@ -125,18 +132,35 @@ def _specs(
     return spec, stored
 
 
-def _slot(spec: Block, action: Action, machine: Machine) -> tuple[Slot, int]:
-    """Where the job runs, and on how many GPUs; a machine without GPUs takes its processor for one."""
+def _demand(spec: Block, action: Action, request: JobReq, settings: Settings, there: Fleet) -> Demand:
+    """What the job will occupy. Where there are no GPUs, a processor does for one.
+
+    Raises:
+        BadRequestError: no server will ever have that.
+    """
     section = getattr(spec, action, None)
-    asks_at_root = hasattr(spec, "num_gpus")
-    wanted = getattr(spec if asks_at_root else section, "num_gpus", None)
-    if wanted is None:
-        return Slot.CPU, 0
-    there = len(machine.gpus)
-    if wanted > max(1, there):
-        key = "num_gpus" if asks_at_root else f"{action}.num_gpus"
-        has = f"has {there} GPU(s)" if there else "has no GPU, and runs jobs with num_gpus 1 on its processor"
-        raise BadRequestError(
-            f"specs: {key}: must be at most {max(1, there)}, got {wanted}: {machine.node} {has}"
-        )
-    return (Slot.GPU, wanted) if there else (Slot.CPU, 0)
+    asks = spec if hasattr(spec, "num_gpus") else section
+    wanted = getattr(asks, "num_gpus", None)
+    ids = tuple(getattr(asks, "gpu_ids", None) or ())
+    on_gpus = wanted is not None and (there.most_gpus > 0 or wanted > 1)
+    memory = settings.job_memory_gb if request.memory_gb is None else request.memory_gb
+    demand = Demand(
+        Slot.GPU if on_gpus else Slot.CPU,
+        gpus=wanted if on_gpus and wanted else 0,
+        gpu_ids=ids if on_gpus and ids != _ANY_GPU else (),
+        memory_mb=round(1024 * memory),
+        nodes=getattr(section, "num_nodes", None) or 1,
+        platform=request.platform_id,
+    )
+    if not there.fits(demand):
+        lack = there.lack(demand)
+        at = "specs: " if asks is spec else f"specs: {action}."
+        fields = {
+            "gpus": f"{at}num_gpus: ",
+            "gpu_ids": f"{at}gpu_ids: ",
+            "nodes": f"specs: {action}.num_nodes: ",
+            "platform": "platform_id: ",
+            "memory": "memory_gb: ",
+        }
+        raise BadRequestError(f"{fields.get(lack.what, '')}the job can never run here: {lack.sentence}")
+    return demand

@@ -28,7 +28,10 @@ class JobReq(StrictBody):
         None, description="The spec of the action; some actions run without: the defaults then apply."
     )
     num_gpu: Count | None = None
-    platform_id: UUID | None = None
+    platform_id: UUID | None = Field(None, description="The kind of GPU or processor, see :gpu_types.")
+    memory_gb: float | None = Field(
+        None, ge=0, le=2**20, description="Memory to set aside for the job in GB; an extension of tunesmith."
+    )
 
 
 class JobResume(StrictBody):

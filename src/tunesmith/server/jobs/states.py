@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tunesmith.server.jobs.tables import Job, JobHistory
+from tunesmith.server.jobs.queue import release
+from tunesmith.server.jobs.tables import Job, JobHistory, Queue
 from tunesmith.server.kit.database import after_commit, now
 from tunesmith.server.kit.errors import BadRequestError
 from tunesmith.server.metrics.jobs import note_end, note_start
@@ -38,7 +39,7 @@ WAITING = frozenset({Status.PENDING, Status.RESUMING})
 
 LEGAL: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.RUNNING, Status.CANCELED, Status.PAUSED, Status.ERROR}),
-    Status.RUNNING: frozenset({Status.DONE, Status.ERROR, Status.CANCELING, Status.PAUSING}),
+    Status.RUNNING: frozenset({Status.DONE, Status.ERROR, Status.CANCELING, Status.PAUSING, Status.RUNNING}),
     Status.CANCELING: frozenset({Status.CANCELED}),
     Status.PAUSING: frozenset({Status.PAUSED, Status.DONE, Status.ERROR, Status.CANCELING}),
     Status.PAUSED: frozenset({Status.RESUMING, Status.CANCELED}),
@@ -47,7 +48,8 @@ LEGAL: dict[Status, frozenset[Status]] = {
     Status.ERROR: frozenset(),
     Status.CANCELED: frozenset(),
 }
-"""Where a job may go from each state. A worker that ends after a cancel was asked for is Canceled."""
+"""Where a job may go from each state. A worker that ends after a cancel was asked for is Canceled; a job
+whose worker was lost is Running anew."""
 
 
 def status_of(text: str) -> Status:
@@ -79,10 +81,11 @@ def transition(session: Session, job_id: UUID, to: Status, reason: str) -> Statu
         raise IllegalTransitionError(job_id, found, to)
     moment = now()
     values: dict[str, object] = {"status": to.value, "last_modified": moment, "waits_for": ""}
-    if to is Status.RUNNING:
+    values |= {"queue": Queue.NEW if to in WAITING else None, "blocked_by": None}
+    if to is Status.RUNNING and found in WAITING:
         values["started_on"] = moment
     if to in TERMINAL or to is Status.PAUSED:
-        values |= {"lease_owner": None, "lease_token": None, "lease_expires_on": None}
+        values |= {"lease_owner": None, "lease_token": None}
     if to in TERMINAL:
         values["ended_on"] = moment
     moved = session.execute(
@@ -94,6 +97,8 @@ def transition(session: Session, job_id: UUID, to: Status, reason: str) -> Statu
     ).one_or_none()
     if moved is None:
         raise IllegalTransitionError(job_id, found, to)
+    if to in TERMINAL:
+        release(session, job_id)
     session.add(JobHistory(job_id=job_id, at=moment, from_status=found, to_status=to.value, reason=reason))
     action, network, posted, started = moved
     if to is Status.RUNNING and found == Status.PENDING:

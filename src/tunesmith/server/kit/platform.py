@@ -4,30 +4,61 @@ import os
 import platform
 import shutil
 import subprocess
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict
 
 _QUERY = ("--query-gpu=name", "--format=csv,noheader")
 _QUERY_SECONDS = 5
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
-@dataclass(frozen=True)
-class Machine:
-    """One machine: its name, its processor, and the names of its GPUs in the order of their indices."""
+class Node(BaseModel):
+    """A machine that computes: its processor, its memory in MiB, and the names of its GPUs by index."""
 
-    node: str
+    model_config = ConfigDict(frozen=True)
+
+    name: str
     processor: str
     cores: int
-    gpus: tuple[str, ...]
+    memory_mb: int
+    gpus: tuple[str, ...] = ()
+
+    def platforms(self) -> dict[UUID, str]:
+        """The kinds of GPUs, and the processor, which always is there.
+
+        The id of a kind stays the same as long as the machine keeps its name.
+        """
+        kinds = dict.fromkeys([*self.gpus, f"CPU: {self.processor} ({self.cores} cores)"])
+        return {uuid5(NAMESPACE_URL, f"{self.name}/{kind}"): kind for kind in kinds}
 
 
 @cache
-def this_machine() -> Machine:
+def this_node() -> Node:
     """The machine that this process runs on."""
-    return Machine(
-        node=platform.node(), processor=_processor(), cores=os.cpu_count() or 1, gpus=_nvidia_gpus()
+    return Node(
+        name=platform.node(),
+        processor=_processor(),
+        cores=os.cpu_count() or 1,
+        memory_mb=_memory_mb(),
+        gpus=_nvidia_gpus(),
     )
+
+
+def _memory_mb() -> int:
+    """The machine's memory, or what a container may use of it."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in _CGROUP_LIMITS:
+        try:
+            there = min(there, int(limit.read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue  # no such control group, or "max"
+    return there >> 20
 
 
 def _processor() -> str:

@@ -66,7 +66,16 @@ class Settings(BaseSettings):
         1.5, ge=0, description="Seconds that a worker has to end by itself when its job is cancelled."
     )
     lease_seconds: float = Field(
-        15, gt=1, description="Seconds after which a job whose server is silent may be taken over."
+        30, gt=1, description="Seconds after which a job whose server is silent may be taken over."
+    )
+    max_restarts: int = Field(
+        3, ge=0, description="How often a job whose worker is lost is started again before it fails."
+    )
+    memory_gb: float | None = Field(
+        None, gt=0, description="Memory for jobs in GB; unset, what the machine has but 2 GB."
+    )
+    job_memory_gb: float = Field(
+        2, ge=0, description="Memory in GB that a job takes which computes and does not say how much."
     )
     min_free_mb: int = Field(100, ge=0, description="Free disk space in MiB below which writes are refused.")
     rate_limit: str = Field(

@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tunesmith.networks.catalogue import catalogue
-from tunesmith.server.datasets.states import PullStatus
+from tunesmith.server.datasets.states import SETTLED, PullStatus
 from tunesmith.server.jobs.inputs import PULL_MODEL, FrozenInputs
+from tunesmith.server.jobs.queue import release
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.models.tables import PulledModel
@@ -70,6 +71,8 @@ def set_pulled(session: Session, identity: UUID, status: PullStatus, reason: str
     pulled = session.get(PulledModel, identity, with_for_update=True) or PulledModel(id=identity)
     pulled.status, pulled.status_reason = status, reason
     session.add(pulled)
+    if status in SETTLED:
+        release(session, identity)
 
 
 def obstacle_of(pulled_models: Mapping[UUID, PulledModel], ids: Iterable[UUID]) -> tuple[str, bool]:

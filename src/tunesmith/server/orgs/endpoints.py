@@ -6,11 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from tunesmith.server.kit.dependencies import CallerDep
-from tunesmith.server.kit.platform import this_machine
+from tunesmith.server.kit.dependencies import CallerDep, ReadSession
 from tunesmith.server.orgs.dispatch import forwarded
 from tunesmith.server.orgs.schemas import PlatformReply, SuperReq
 from tunesmith.server.orgs.service import platforms
+from tunesmith.server.scheduling.servers import fleet
 
 router = APIRouter(tags=["ORGS"])
 
@@ -20,9 +20,9 @@ _ANY_REPLY: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/orgs/{org_name}:gpu_types")
-def gpu_types(_: CallerDep) -> dict[UUID, PlatformReply]:
+def gpu_types(_: CallerDep, session: ReadSession) -> dict[UUID, PlatformReply]:
     """What jobs can run on, by platform id. A processor counts: nothing here needs a GPU."""
-    return platforms(this_machine())
+    return platforms(fleet(session))
 
 
 @router.get("/orgs/{org_name}", include_in_schema=False)

@@ -1,5 +1,6 @@
 """Organisations and their users."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, String, UniqueConstraint
@@ -14,6 +15,8 @@ class Org(Record):
     __tablename__ = "orgs"
 
     name: Mapped[str] = mapped_column(String(500), unique=True)
+    served_on: Mapped[datetime | None] = mapped_column(default=None)
+    """When a job of it was last given a slot."""
 
 
 class User(Record):

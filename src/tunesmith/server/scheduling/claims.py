@@ -1,94 +1,103 @@
-"""Claims of jobs that may run, and the leases that keep each with one server.
+"""Claims of jobs, and the leases that keep each with one server.
 
-A lease is (owner, token, expiry) in the job's row. The owner is this installation, the token one claim:
-whoever holds an old token can no longer write. A server that dies stops extending; one that starts again
-on the same data folder takes its own jobs back at once, any other after the expiry.
+A lease is (owner, token) in the job's row, and the owner's heartbeat. The owner is an installation, the
+token one claim: whoever holds an old token can no longer write. A server that dies no longer beats; one that
+starts again on the same data folder takes its own jobs back at once, others once its heart has stood still
+for the length of a lease.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
-from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
-from tunesmith.server.jobs.states import ACTIVE, WAITING, Status, transition
-from tunesmith.server.jobs.tables import Job
+from tunesmith.server.jobs.states import ACTIVE, Status, transition
+from tunesmith.server.jobs.tables import Job, Queue
 from tunesmith.server.kit.database import now
 from tunesmith.server.models.pulls import set_pulled
+from tunesmith.server.orgs.tables import Org
 from tunesmith.server.scheduling.executors.base import Slot
-from tunesmith.server.scheduling.slots import SlotPool
-from tunesmith.server.scheduling.waiting import obstacle
+from tunesmith.server.scheduling.fairness import Candidate, Share
+from tunesmith.server.scheduling.resources import Demand, demand_of
 
 _ACTIVE = tuple(status.value for status in ACTIVE)
 _STOPPING = (Status.CANCELING.value, Status.PAUSING.value)
+_SKIP_LOCKED = {"skip_locked": True}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that this server runs now."""
+    """A job that this server runs now, and what it occupies."""
 
     job_id: UUID
     token: UUID
-    slot: Slot
+    demand: Demand
     gpus: tuple[int, ...]
 
 
-def claim(session: Session, job: Job, owner: str, lease: timedelta, pool: SlotPool) -> Claim | None:
-    """Take a waiting job, or note what it waits for. A job that can never run ends here."""
-    if job.status not in WAITING:
-        return None
-    found = obstacle(session, job)
-    if isinstance(found, Details):
-        job.details = found.model_dump(mode="json")
-        transition(session, job.id, Status.ERROR, found.message)
-        return None
-    slot = Slot(job.slot)
-    if found or not pool.has_room(slot, job.gpus):
-        job.waits_for = found or pool.shortage(slot, job.gpus)
+def candidates(session: Session, slot: Slot, most: int) -> list[Candidate]:
+    """The jobs that wait for a kind of slot: of each organisation the oldest, `most` at most."""
+    waiting = Job.queue == Queue.READY, Job.slot == slot
+    found: list[Candidate] = []
+    of_org = select(Job.id).where(*waiting, Job.org_id == Org.id).exists()
+    for org_id in session.scalars(select(Org.id).where(of_org)).all():
+        oldest = select(Job).where(*waiting, Job.org_id == org_id).order_by(Job.created_on, Job.id)
+        jobs = session.scalars(oldest.limit(most))
+        found += [Candidate(job.id, org_id, job.created_on, demand_of(job)) for job in jobs]
+    return found
+
+
+def shares(session: Session, orgs: Collection[UUID]) -> dict[UUID, Share]:
+    """What organisations have got so far. Transfers do not count."""
+    running = select(Job.org_id, func.count()).where(Job.status.in_(_ACTIVE), Job.slot != Slot.IO)
+    counts = {row[0]: row[1] for row in session.execute(running.group_by(Job.org_id))}
+    served = session.execute(select(Org.id, Org.served_on).where(Org.id.in_(orgs)))
+    return {
+        org_id: Share(counts.get(org_id, 0), served_on) if served_on else Share(counts.get(org_id, 0))
+        for org_id, served_on in served
+    }
+
+
+def claim(session: Session, *, wanted: Candidate, owner: str, gpus: tuple[int, ...]) -> Claim | None:
+    """Take a job that is ready; None if another server was faster, or it was stopped a moment ago."""
+    job = session.get(Job, wanted.job_id, with_for_update=_SKIP_LOCKED, populate_existing=True)
+    if job is None or job.queue != Queue.READY:
         return None
     transition(session, job.id, Status.RUNNING, "claimed by a free slot")
     if job.action in {PULL, PULL_MODEL}:
         _mark_pulling(session, job)
-    return _lease(job, owner, lease, pool.take(slot, job.gpus))
+    session.execute(update(Org).where(Org.id == job.org_id).values(served_on=now()))
+    return _leased(job, owner, Claim(job.id, uuid4(), wanted.demand, gpus))
 
 
-def take_over(job: Job, owner: str, lease: timedelta, pool: SlotPool) -> Claim | None:
-    """Go on with a job whose server died, if a slot is free."""
-    slot = Slot(job.slot)
-    if not pool.has_room(slot, job.gpus):
+def orphans(session: Session, alive: Collection[str], held: Collection[UUID]) -> list[tuple[UUID, Demand]]:
+    """Active jobs that no server watches, and what they need; `held` are those that this one watches.
+
+    `alive` are the other servers that are there.
+    """
+    lost = session.scalars(select(Job).where(*_orphaned(alive), Job.id.not_in(held)))
+    return [(job.id, demand) for job in lost if (demand := _readable_demand(job))]
+
+
+def take_over(
+    session: Session, *, job_id: UUID, owner: str, alive: Collection[str], gpus: tuple[int, ...]
+) -> Claim | None:
+    """Go on with a job whose server is gone; None if another server was faster."""
+    query = select(Job).where(Job.id == job_id, *_orphaned(alive))
+    job = session.scalar(query.with_for_update(skip_locked=True))
+    if job is None:
         return None
-    return _lease(job, owner, lease, pool.take(slot, job.gpus))
-
-
-def orphans(session: Session, owner: str, held: Collection[UUID]) -> Sequence[Job]:
-    """Active jobs that nobody watches: this server's from before its restart, and those with an old lease."""
-    lost = or_(
-        Job.lease_owner.is_(None),
-        Job.lease_expires_on.is_(None),
-        Job.lease_expires_on < now(),
-        Job.lease_owner == owner,
-    )
-    return session.scalars(select(Job).where(Job.status.in_(_ACTIVE), lost, Job.id.not_in(held))).all()
-
-
-def extend(session: Session, tokens: Collection[UUID], lease: timedelta) -> None:
-    """The heartbeat of the jobs that this server watches."""
-    session.execute(update(Job).where(Job.lease_token.in_(tokens)).values(lease_expires_on=now() + lease))
+    return _leased(job, owner, Claim(job.id, uuid4(), demand_of(job), gpus))
 
 
 def release(session: Session, token: UUID) -> None:
-    """Let go of a job that has not ended, so that the next server to start goes on with it."""
-    session.execute(
-        update(Job)
-        .where(Job.lease_token == token)
-        .values(lease_owner=None, lease_token=None, lease_expires_on=None)
-    )
+    """Let go of a job that has not ended, so that whichever server has room goes on with it."""
+    session.execute(update(Job).where(Job.lease_token == token).values(lease_owner=None, lease_token=None))
 
 
 def stopping(session: Session, held: Collection[UUID]) -> Mapping[UUID, Status]:
@@ -97,13 +106,20 @@ def stopping(session: Session, held: Collection[UUID]) -> Mapping[UUID, Status]:
     return {job_id: Status(status) for job_id, status in session.execute(asked)}
 
 
-def _lease(job: Job, owner: str, lease: timedelta, gpus: tuple[int, ...]) -> Claim:
-    token = uuid4()
-    job.lease_owner = owner
-    job.lease_token = token
-    job.lease_expires_on = now() + lease
-    job.attempt += 1
-    return Claim(job_id=job.id, token=token, slot=Slot(job.slot), gpus=gpus)
+def _orphaned(alive: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    return Job.status.in_(_ACTIVE), or_(Job.lease_owner.is_(None), Job.lease_owner.not_in(alive))
+
+
+def _readable_demand(job: Job) -> Demand | None:
+    try:
+        return demand_of(job)
+    except (ValueError, TypeError):
+        return None  # a row that makes no sense was never claimed by a server of this version
+
+
+def _leased(job: Job, owner: str, claim: Claim) -> Claim:
+    job.lease_owner, job.lease_token = owner, claim.token
+    return claim
 
 
 def _mark_pulling(session: Session, job: Job) -> None:

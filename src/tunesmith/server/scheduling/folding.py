@@ -13,6 +13,7 @@ from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
+from tunesmith.server.jobs.queue import release as release_waiting
 from tunesmith.server.jobs.states import TERMINAL, Status, transition
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import Database
@@ -46,13 +47,46 @@ def fold(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bo
         return job.lease_token is None
 
 
-def settle_silent_end(database: Database, job_id: UUID, token: UUID, folder: JobFolder, ending: str) -> None:
-    """The worker is gone and never said how the job ended."""
-    message = f"The worker was lost: {ending}."
+def settle_silent_end(
+    database: Database, job_id: UUID, token: UUID, folder: JobFolder, ending: str, most: int
+) -> bool:
+    """The worker is gone and never said how the job ended. True if the job has ended with it.
+
+    Else it is to be started again, which happens at most `most` times.
+    """
     with database.write() as session:
         job = _held(session, job_id, token)
-        if not _settle_stopped(session, job):
-            _fail(session, job, Failed(cause=Cause.LOST_WORKER, message=message), folder)
+        if _settle_stopped(session, job):
+            return True
+        if job.restarts < most:
+            job.restarts += 1
+            again = f"the worker was lost: {ending}; restart {job.restarts} of {most}"
+            transition(session, job.id, Status.RUNNING, again)
+            return False
+        tried = f", after {job.restarts} restarts" if job.restarts else ""
+        lost = Failed(cause=Cause.LOST_WORKER, message=f"The worker was lost{tried}: {ending}.")
+        _fail(session, job, lost, folder)
+        return True
+
+
+def begin_attempt(database: Database, job_id: UUID, token: UUID, server_id: str, folder: JobFolder) -> None:
+    """Count a further worker of a job that has had one.
+
+    The events of a worker on another machine lie in another folder. What this machine has of the job was
+    read when that worker was its own.
+    """
+    with database.write() as session:
+        job = _held(session, job_id, token)
+        job.attempt += 1
+        if job.ran_on != server_id:
+            job.events_offset = folder.events_size()
+        job.ran_on = server_id
+
+
+def ran_here(database: Database, job_id: UUID, token: UUID, server_id: str) -> bool:
+    """Whether the last worker of a job ran on this machine."""
+    with database.write() as session:
+        return _held(session, job_id, token).ran_on == server_id
 
 
 def settle_if_stopping(database: Database, job_id: UUID, token: UUID) -> bool:
@@ -140,6 +174,7 @@ def _set_dataset(session: Session, job: Job, status: str, reason: str, report: d
     dataset = session.get(Dataset, job.dataset_id, with_for_update=True) if job.dataset_id else None
     if dataset is not None:
         dataset.status, dataset.status_reason, dataset.report = status, reason, report
+        release_waiting(session, dataset.id)
 
 
 def _note_checkpoints(session: Session, job: Job) -> None:

@@ -1,6 +1,7 @@
 """Wakes the scheduler: nothing waits for a polling tick."""
 
 import threading
+from collections.abc import Callable
 
 
 class Hint:
@@ -8,9 +9,16 @@ class Hint:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self.relay: Callable[[], None] = lambda: None
+        """Passes a hint on to other servers of the same database; must not wait."""
 
     def wake(self) -> None:
-        """There is something to look at."""
+        """There is something to look at, for whichever server can do something about it."""
+        self._event.set()
+        self.relay()
+
+    def wake_here(self) -> None:
+        """There is something to look at for this server."""
         self._event.set()
 
     def wait(self, seconds: float) -> None:

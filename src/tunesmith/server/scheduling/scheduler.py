@@ -2,31 +2,50 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Mapping
-from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from tunesmith.protocol import Cause
-from tunesmith.server.jobs.details import Details
-from tunesmith.server.jobs.states import IllegalTransitionError, Status, transition
-from tunesmith.server.jobs.tables import Job
+from tunesmith.server.jobs.queue import release_all
+from tunesmith.server.jobs.states import IllegalTransitionError, Status
 from tunesmith.server.kit.database import Database
-from tunesmith.server.kit.platform import this_machine
 from tunesmith.server.kit.secrets import Vault, key_file
 from tunesmith.server.kit.settings import Settings
-from tunesmith.server.scheduling import claims
+from tunesmith.server.scheduling import claims, servers
 from tunesmith.server.scheduling.claims import Claim
 from tunesmith.server.scheduling.executors.base import Executor, Slot
 from tunesmith.server.scheduling.executors.local import LocalExecutor
+from tunesmith.server.scheduling.fairness import Turns
 from tunesmith.server.scheduling.hint import Hint
+from tunesmith.server.scheduling.resources import Demand, local_capacity
+from tunesmith.server.scheduling.servers import Peers
 from tunesmith.server.scheduling.slots import SlotPool, SlotUse
-from tunesmith.server.scheduling.waiting import Queue
+from tunesmith.server.scheduling.waiting import look_at_new
 from tunesmith.server.scheduling.watch import Watch
 
+if TYPE_CHECKING:
+    from tunesmith.server.scheduling.notices import Notices
+
+_BEATS_A_LEASE = 3
+_SWEEP_SECONDS = 60.0
+"""How often all waiting jobs are looked at again: nothing waits for ever because a word was lost."""
+_RETRY_SECONDS = 1.0
+_CANDIDATES = 20
+"""Jobs of an organisation that are looked at for one kind of slot: those behind them wait longer anyway."""
+
 _log = structlog.get_logger()
+
+
+class _Take(Protocol):
+    """Takes a job in a transaction that writes; None if it is not to be had."""
+
+    def __call__(self, session: Session, *, gpus: tuple[int, ...]) -> Claim | None: ...
 
 
 class Scheduler:
@@ -45,10 +64,13 @@ class Scheduler:
         self._vault = vault
         self._hint = hint
         self._executor = executor or LocalExecutor()
-        self._pool = SlotPool(settings.compute_slots, settings.io_slots, len(this_machine().gpus))
-        self._lease = timedelta(seconds=settings.lease_seconds)
-        self._queue = Queue()
+        self._capacity = local_capacity(settings)
+        self._pool = SlotPool(self._capacity)
+        self._turns = Turns()
+        self._peers = Peers(patience=settings.lease_seconds)
         self._owner = ""
+        self._next_beat = self._next_sweep = 0.0
+        self._notices: Notices | None = None
         self._watches: dict[UUID, Watch] = {}
         self._guard = threading.Lock()
         self._stopping = threading.Event()
@@ -68,13 +90,20 @@ class Scheduler:
         """Begin; returns at once."""
         owner_file = self._settings.data_dir / "server_id"
         self._owner = key_file(owner_file, lambda: secrets.token_hex(16).encode()).decode()
+        with self._database.write() as session:
+            servers.register(session, self._owner, self._capacity.nodes[0].name, self._capacity)
+        if self._is_shared:
+            from tunesmith.server.scheduling.notices import Notices
+
+            self._notices = Notices(self._database, self._hint, self._owner)
+            self._notices.start()
         self._executor.start()
         self._thread.start()
 
     def stop(self) -> None:
         """Stop deciding, let workers write their checkpoints, and leave their jobs to the next start."""
         self._stopping.set()
-        self._hint.wake()
+        self._hint.wake_here()
         if self._thread.is_alive():
             self._thread.join()
         with self._guard:
@@ -84,6 +113,19 @@ class Scheduler:
         for watch in watches:
             watch.join()
         self._executor.close()
+        try:
+            with self._database.write() as session:
+                servers.leave(session, self._owner)
+        except SQLAlchemyError:
+            _log.warning("server_left_unsaid")  # others notice that its heart stands still
+        self._hint.wake()
+        if self._notices:
+            self._notices.stop()
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether other servers may use the same database."""
+        return self._database.engine.dialect.name == "postgresql"
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
@@ -92,29 +134,37 @@ class Scheduler:
             except SQLAlchemyError:
                 # The database may be back at the next look; until then nothing can be decided.
                 _log.exception("scheduler_lost_database")
-            self._hint.wait(self._settings.lease_seconds / 3)
+                self._peers.forget()
+                self._next_beat = 0.0
+                self._stopping.wait(_RETRY_SECONDS)
+                continue
+            self._hint.wait(max(0.0, self._next_beat - time.monotonic()))
 
     def _look(self) -> None:
-        self._keep_leases()
+        if time.monotonic() >= self._next_beat:
+            self._beat()
+            self._take_over_orphans()
         self._pass_on_stops()
-        self._take_over_orphans()
-        self._claim_waiting()
+        self._look_at_new()
+        self._claim_ready()
 
-    def _held(self) -> list[Claim]:
-        with self._guard:
-            return [watch.claim for watch in self._watches.values()]
-
-    def _keep_leases(self) -> None:
-        if held := self._held():
-            with self._database.write() as session:
-                claims.extend(session, [claim.token for claim in held], self._lease)
+    def _beat(self) -> None:
+        """Keep the leases, and see which other servers are there."""
+        started = time.monotonic()
+        with self._database.write() as session:
+            if not servers.beat(session, self._owner, self._capacity):
+                servers.register(session, self._owner, self._capacity.nodes[0].name, self._capacity)
+            if started >= self._next_sweep:
+                release_all(session)
+                self._next_sweep = started + _SWEEP_SECONDS
+        self._next_beat = started + self._settings.lease_seconds / _BEATS_A_LEASE
 
     def _pass_on_stops(self) -> None:
         """Tell the workers of jobs that are to end. One that is paused has the time to save where it is."""
         if not (held := self._held()):
             return
         with self._database.read() as session:
-            asked = claims.stopping(session, [claim.job_id for claim in held])
+            asked = claims.stopping(session, held)
         with self._guard:
             watches = [self._watches[job_id] for job_id in asked if job_id in self._watches]
         for watch in watches:
@@ -122,58 +172,65 @@ class Scheduler:
             watch.stop(self._settings.stop_grace if pausing else self._settings.cancel_grace)
 
     def _take_over_orphans(self) -> None:
-        held = [claim.job_id for claim in self._held()]
         with self._database.read() as session:
-            lost = [job.id for job in claims.orphans(session, self._owner, held)]
-        for job_id in lost:
-            with self._database.write() as session, self._guard:
-                job = session.get_one(Job, job_id, with_for_update=True)
-                claim = claims.take_over(job, self._owner, self._lease, self._pool)
-            if claim:
+            alive = self._peers.look(session) - {self._owner}
+            lost = claims.orphans(session, alive, self._held())
+        for job_id, demand in lost:
+            take = partial(claims.take_over, job_id=job_id, owner=self._owner, alive=alive)
+            if self._claim(demand, take):
                 _log.info("job_taken_over", job=str(job_id))
-                self._watch(claim)
+        for gone in self._peers.known - alive - {self._owner}:
+            with self._database.write() as session:
+                servers.bury(session, gone)
 
-    def _claim_waiting(self) -> None:
+    def _look_at_new(self) -> None:
+        more = True
+        while more and not self._stopping.is_set():
+            with self._database.write() as session:
+                more = look_at_new(session, servers.fleet(session))
+
+    def _claim_ready(self) -> None:
         with self._guard:
-            pool = self._pool.copy()
+            open_slots = [slot for slot in Slot if self._pool.offers(slot)]
+        if not open_slots:
+            return
         with self._database.read() as session:
-            due = self._queue.due(session, pool)
-        for job_id in due:
+            ready = [one for slot in open_slots for one in claims.candidates(session, slot, _CANDIDATES)]
+            shares = claims.shares(session, {one.org_id for one in ready})
+        for candidate in self._turns.choose(ready, shares, self._pool):
             if self._stopping.is_set():
                 return
             try:
-                claim = self._claim(job_id)
+                self._claim(candidate.demand, partial(claims.claim, wanted=candidate, owner=self._owner))
             except IllegalTransitionError:
                 continue  # cancelled a moment ago
-            except ValueError as error:
-                self._give_up(job_id, error)
-                continue
-            if claim:
-                self._watch(claim)
 
-    def _claim(self, job_id: UUID) -> Claim | None:
+    def _held(self) -> list[UUID]:
+        with self._guard:
+            return list(self._watches)
+
+    def _claim(self, demand: Demand, take: _Take) -> bool:
+        """Occupy what a job needs, take the job, and watch it. False if there is no room, or no such job."""
+        with self._guard:
+            if not self._pool.has_room(demand):
+                return False
+            gpus = self._pool.take(demand)
         claim = None
         try:
-            with self._database.write() as session, self._guard:
-                job = session.get(Job, job_id, with_for_update=True)
-                if job is not None:
-                    claim = claims.claim(session, job, self._owner, self._lease, self._pool)
-        except BaseException:
-            if claim:
-                self._give_back(claim)
-            raise
-        return claim
-
-    def _give_up(self, job_id: UUID, error: ValueError) -> None:
-        """A job whose row makes no sense fails by itself and stops no other."""
-        _log.error("job_row_unreadable", job=str(job_id), error=str(error))
-        details = Details.of_failure(Cause.INTERNAL, f"The job as stored cannot be read: {error}")
-        with self._database.write() as session:
-            session.get_one(Job, job_id).details = details.model_dump(mode="json")
-            transition(session, job_id, Status.ERROR, details.message)
+            with self._database.write() as session:
+                taken = take(session, gpus=gpus)
+            claim = taken
+        finally:
+            if claim is None:
+                self._give_back(demand, gpus)
+        if claim:
+            self._watch(claim)
+        return claim is not None
 
     def _watch(self, claim: Claim) -> None:
-        watch = Watch(claim, self._settings, self._database, self._vault, self._executor, on_end=self._ended)
+        watch = Watch(
+            claim, self._settings, self._database, self._vault, self._executor, self._owner, self._ended
+        )
         with self._guard:
             self._watches[claim.job_id] = watch
         watch.start()
@@ -181,9 +238,10 @@ class Scheduler:
     def _ended(self, watch: Watch) -> None:
         with self._guard:
             del self._watches[watch.claim.job_id]
-        self._give_back(watch.claim)
+        self._give_back(watch.claim.demand, watch.claim.gpus)
+        self._next_beat = 0.0  # what this server let go of is looked for at once
         self._hint.wake()
 
-    def _give_back(self, claim: Claim) -> None:
+    def _give_back(self, demand: Demand, gpus: tuple[int, ...]) -> None:
         with self._guard:
-            self._pool.give_back(claim.slot, claim.gpus)
+            self._pool.give_back(demand, gpus)

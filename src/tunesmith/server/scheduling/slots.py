@@ -1,9 +1,10 @@
-"""What this machine can run at once."""
+"""What can be run at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.server.scheduling.resources import Capacity, Demand
 
 
 @dataclass(frozen=True)
@@ -15,50 +16,75 @@ class SlotUse:
 
 
 class SlotPool:
-    """Counts free slots and names free GPUs. Its user sees to it that one thread at a time calls."""
+    """Counts free slots and memory, and names free GPUs. One thread at a time calls."""
 
-    def __init__(self, cpu: int, io: int, gpus: int) -> None:
-        self._size = {Slot.CPU: cpu, Slot.IO: io}
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
         self._used = {Slot.CPU: 0, Slot.IO: 0}
-        self._all_gpus = gpus
-        self._free_gpus = list(range(gpus))
+        self._used_memory = 0
+        self._used_gpus: set[int] = set()
 
-    def has_room(self, slot: Slot, gpus: int) -> bool:
-        """Whether a job would get its slot now."""
-        if slot is Slot.GPU:
-            return gpus <= len(self._free_gpus)
-        return self._used[slot] < self._size[slot]
+    @property
+    def capacity(self) -> Capacity:
+        """What there is in all."""
+        return self._capacity
 
-    def take(self, slot: Slot, gpus: int) -> tuple[int, ...]:
-        """Occupy a slot that has room: the indices of its GPUs, none for other slots."""
-        if slot is Slot.GPU:
-            taken, self._free_gpus = self._free_gpus[:gpus], self._free_gpus[gpus:]
-            return tuple(taken)
-        self._used[slot] += 1
-        return ()
+    def resize(self, capacity: Capacity) -> None:
+        """Machines have come or gone. What is in use stays in use."""
+        self._capacity = capacity
 
-    def give_back(self, slot: Slot, gpus: tuple[int, ...]) -> None:
-        """Free a slot."""
-        if slot is Slot.GPU:
-            self._free_gpus = sorted([*self._free_gpus, *gpus])
+    def has_room(self, demand: Demand) -> bool:
+        """Whether a job would get what it needs now."""
+        if demand.nodes * demand.memory_mb > self._capacity.memory_mb - self._used_memory:
+            return False
+        if demand.slot is not Slot.GPU:
+            return self._used[demand.slot] + demand.nodes <= self._size(demand.slot)
+        if demand.gpu_ids:
+            return self._used_gpus.isdisjoint(demand.gpu_ids) and max(demand.gpu_ids) < self._capacity.gpus
+        return demand.nodes * demand.gpus <= len(self._free_gpus())
+
+    def offers(self, slot: Slot) -> bool:
+        """Whether anything of a kind is free."""
+        return bool(self._free_gpus()) if slot is Slot.GPU else self._used[slot] < self._size(slot)
+
+    def take(self, demand: Demand) -> tuple[int, ...]:
+        """Occupy what a job needs, which there is room for: the indices of its GPUs, none on other slots."""
+        self._used_memory += demand.nodes * demand.memory_mb
+        if demand.slot is not Slot.GPU:
+            self._used[demand.slot] += demand.nodes
+            return ()
+        taken = demand.gpu_ids or tuple(self._free_gpus()[: demand.nodes * demand.gpus])
+        self._used_gpus.update(taken)
+        return taken
+
+    def give_back(self, demand: Demand, gpus: tuple[int, ...]) -> None:
+        """Free what a job had."""
+        self._used_memory -= demand.nodes * demand.memory_mb
+        if demand.slot is Slot.GPU:
+            self._used_gpus.difference_update(gpus)
         else:
-            self._used[slot] -= 1
-
-    def copy(self) -> "SlotPool":
-        """A pool in the same state, to try out what would have room."""
-        twin = SlotPool(self._size[Slot.CPU], self._size[Slot.IO], self._all_gpus)
-        twin._used, twin._free_gpus = dict(self._used), list(self._free_gpus)
-        return twin
+            self._used[demand.slot] -= demand.nodes
 
     def uses(self) -> Mapping[Slot, SlotUse]:
         """How far each kind of slot is in use."""
-        counted = {slot: SlotUse(used, self._size[slot] - used) for slot, used in self._used.items()}
-        free = len(self._free_gpus)
-        return counted | {Slot.GPU: SlotUse(self._all_gpus - free, free)}
+        counted = {slot: SlotUse(used, self._size(slot) - used) for slot, used in self._used.items()}
+        return counted | {Slot.GPU: SlotUse(len(self._used_gpus), len(self._free_gpus()))}
 
-    def shortage(self, slot: Slot, gpus: int) -> str:
-        """What a job waits for that finds no slot."""
-        if slot is Slot.GPU:
-            return f"Waits for {gpus} free GPU(s): {len(self._free_gpus)} of {self._all_gpus} are free"
-        kind = "processor" if slot is Slot.CPU else "transfer"
-        return f"Waits for a free {kind} slot: all {self._size[slot]} are in use"
+    def _size(self, slot: Slot) -> int:
+        return self._capacity.cpu_slots if slot is Slot.CPU else self._capacity.io_slots
+
+    def _free_gpus(self) -> list[int]:
+        return [index for index in range(self._capacity.gpus) if index not in self._used_gpus]
+
+
+def wait_for(demand: Demand) -> str:
+    """What a job waits for that has all but its slot."""
+    match demand.slot:
+        case Slot.GPU if demand.gpu_ids:
+            return f"Waits for the GPU(s) {', '.join(map(str, demand.gpu_ids))}"
+        case Slot.GPU:
+            return f"Waits for {demand.nodes * demand.gpus} free GPU(s)"
+        case Slot.CPU:
+            return "Waits for a free processor slot"
+        case Slot.IO:
+            return "Waits for a free transfer slot"

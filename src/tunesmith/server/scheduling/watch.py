@@ -1,9 +1,11 @@
 """Carries one claimed job from its claim to its end, in a thread of its own."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_UN, flock
+from functools import partial
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +20,9 @@ from tunesmith.server.scheduling.claims import Claim, release
 from tunesmith.server.scheduling.executors.base import Executor, ExecutorError, Worker
 from tunesmith.server.scheduling.folding import (
     LeaseLostError,
+    begin_attempt,
     fold,
+    ran_here,
     settle_failure,
     settle_if_stopping,
     settle_silent_end,
@@ -28,6 +32,7 @@ from tunesmith.storage.errors import StorageError
 
 LINGER_SECONDS = 5.0
 """How long a worker may take to exit after it said how the job ended."""
+_DATABASE_PAUSE_SECONDS = 0.5
 
 _log = structlog.get_logger()
 
@@ -42,6 +47,7 @@ class Watch(threading.Thread):
         database: Database,
         vault: Vault,
         executor: Executor,
+        server_id: str,
         on_end: Callable[["Watch"], None],
     ) -> None:
         super().__init__(name=f"watch-{claim.job_id}", daemon=True)
@@ -50,6 +56,7 @@ class Watch(threading.Thread):
         self._database = database
         self._vault = vault
         self._executor = executor
+        self._server_id = server_id
         self._on_end = on_end
         self._folder = JobFolder(settings.jobs_dir / str(claim.job_id))
         self._guard = threading.Lock()
@@ -65,7 +72,7 @@ class Watch(threading.Thread):
             _log.warning("lease_lost", job=str(self.claim.job_id))
             self.stop(0)
         except SQLAlchemyError:
-            # The lease runs out, and whichever server reaches the database first goes on with the job.
+            # Whichever server reaches the database first goes on with the job.
             _log.exception("watch_lost_database", job=str(self.claim.job_id))
             self.stop(0)
         finally:
@@ -90,18 +97,40 @@ class Watch(threading.Thread):
         self.stop(grace)
 
     def _carry(self) -> None:
-        self._await_folder()
-        if self._fold() or settle_if_stopping(self._database, self.claim.job_id, self.claim.token):
+        if self._is_settled():
             return
-        worker = self._launch()
-        if worker is None:
-            return
+        while (worker := self._launch()) and not self._follow(worker):
+            pass
+
+    def _is_settled(self) -> bool:
+        """Whether a job that may have had a worker before needs none any more."""
+        claim = self.claim
+        if ran_here(self._database, claim.job_id, claim.token, self._server_id):
+            self._await_folder()
+            if self._fold():
+                return True
+        return settle_if_stopping(self._database, claim.job_id, claim.token)
+
+    def _follow(self, worker: Worker) -> bool:
+        """See a worker to its end. False if the job is to have another one."""
         settled = False
         while worker.wait():
-            if not settled and (settled := self._fold()):
+            if not settled and (settled := self._patiently(self._fold)):
                 self._end(worker, LINGER_SECONDS, ask=False)
-        if not settled and not self._fold():
-            self._settle_silence(worker)
+        if settled or self._patiently(self._fold):
+            return True
+        return self._patiently(lambda: self._settle_silence(worker.ending))
+
+    def _patiently(self, step: Callable[[], bool]) -> bool:
+        """A step that waits until the database is back. The worker goes on as long as its lease holds."""
+        while True:
+            try:
+                return step()
+            except SQLAlchemyError as error:
+                if self._suspended:
+                    raise
+                _log.warning("watch_lost_database", job=str(self.claim.job_id), error=type(error).__name__)
+                time.sleep(_DATABASE_PAUSE_SECONDS)
 
     def _fold(self) -> bool:
         return fold(self._database, self.claim.job_id, self.claim.token, self._folder)
@@ -115,40 +144,46 @@ class Watch(threading.Thread):
     def _launch(self) -> Worker | None:
         """A running worker, or None when the job ended before it had one."""
         try:
+            begin_attempt(self._database, self.claim.job_id, self.claim.token, self._server_id, self._folder)
             request, secrets = build_request(self._database, self._vault, self._settings, self.claim)
             self._folder.create(request)
             token = TokenSigner.of(self._settings).sign_job(self.claim.job_id)
             launch = Launch(folder=self._folder.root.resolve(), secrets=secrets, token=token)
-            worker = self._executor.launch(launch, self.claim.slot)
+            worker = self._executor.launch(launch, self.claim.demand.slot)
         except ServiceError as error:
             self._fail(Cause.PARENT, str(error))
         except (StorageError, OSError) as error:
             self._fail(Cause.STORAGE, f"The job could not be prepared: {error}")
         except ExecutorError as error:
-            self._fail(Cause.INTERNAL, str(error))
+            if not self._patiently(partial(self._settle_silence, str(error).rstrip("."))):
+                return self._launch()
         except ValueError as error:
             self._fail(Cause.INTERNAL, f"The job as stored cannot be read: {error}")
         else:
-            with self._guard:
-                self._worker = worker
-                grace = self._stop_grace
-            if grace is not None:
-                self._end(worker, grace)
+            self._take(worker)
             return worker
         return None
+
+    def _take(self, worker: Worker) -> None:
+        with self._guard:
+            self._worker = worker
+            grace = self._stop_grace
+        if grace is not None:
+            self._end(worker, grace)
 
     def _fail(self, cause: Cause, message: str) -> None:
         failure = Failed(cause=cause, message=message)
         settle_failure(self._database, self.claim.job_id, self.claim.token, self._folder, failure)
 
-    def _settle_silence(self, worker: Worker) -> None:
+    def _settle_silence(self, ending: str) -> bool:
+        """The worker is gone and said nothing. False if the job is to have another one."""
+        claim = self.claim
         if not self._suspended:
-            settle_silent_end(
-                self._database, self.claim.job_id, self.claim.token, self._folder, worker.ending
-            )
-            return
+            most = self._settings.max_restarts
+            return settle_silent_end(self._database, claim.job_id, claim.token, self._folder, ending, most)
         with self._database.write() as session:
-            release(session, self.claim.token)
+            release(session, claim.token)
+        return True
 
     @staticmethod
     def _end(worker: Worker, grace: float, *, ask: bool = True) -> None:
