@@ -15,6 +15,7 @@ from tunesmith.protocol.events import (
 )
 from tunesmith.protocol.folder import EventTail, JobFolder
 from tunesmith.protocol.launch import Launch
+from tunesmith.protocol.lease import Lease
 from tunesmith.protocol.request import (
     DatasetInput,
     Direction,
@@ -40,6 +41,7 @@ __all__ = [
     "JobFolder",
     "JobRequest",
     "Launch",
+    "Lease",
     "MetricGoal",
     "Metrics",
     "ModelInput",

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Launch(BaseModel):
     """One line of JSON on the worker's private channel.
 
     `secrets` maps a store's id to its secret settings (access keys and the like). `token` opens the
-    callbacks of the job, by which what runs in it can report to the server from wherever it is.
+    callbacks of the job, by which what runs in it can report to the server from wherever it is. A worker
+    that does not hear from its server for most of `lease_seconds` ends itself (see `Lease`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -17,3 +18,9 @@ class Launch(BaseModel):
     folder: Path
     secrets: dict[str, dict[str, str]] = {}
     token: str = ""
+    lease_seconds: float = Field(30, gt=0)
+
+    @property
+    def job(self) -> str:
+        """The job's id, which names its folder."""
+        return self.folder.name

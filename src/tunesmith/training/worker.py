@@ -1,8 +1,7 @@
 """A worker process: reads its request, runs one action, reports events, exits.
 
-Its exit code is 0 when it reported how the job ended, whatever that was. Its channel is a stream socket:
-the worker writes a byte for each event, so that the reader looks at once, and reads lines that tell it to
-stop. The end of the stream means that the server is gone, and stops the job too.
+Its exit code is 0 when it reported how the job ended, whatever that was. It lives in a fork server's child,
+and its `Tether` carries what it has to do with a server.
 """
 
 import os
@@ -14,24 +13,29 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
+from itertools import count
 
 from tunesmith.protocol import Done, Failed, Heartbeat, Interrupted, JobFolder, Launch, Started
 from tunesmith.training import actions
 from tunesmith.training.failures import StoppedError, failure_of
+from tunesmith.training.orphans import end_forks_with_this_process
 from tunesmith.training.run import Run
+from tunesmith.training.tether import Tether
 
 HEARTBEAT_SECONDS = 10.0
-POKE = b"."
+LOG_SECONDS = 0.5
+"""How often whoever follows the log hears of what is new in it."""
 
 
-def work(launch: Launch, channel: socket.socket) -> int:
+def work(launch: Launch, tether: Tether) -> int:
     """Run the job in the folder to its end. Returns the process's exit code."""
     folder = JobFolder(launch.folder)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    threading.Thread(target=_obey, args=(channel, stop), daemon=True).start()
+    end_forks_with_this_process(tether.let_go)
+    tether.hold(stop)
     with _log_to(folder), _only_worker(folder):
-        run = Run(folder, launch.secrets, stop, on_report=lambda: _poke(channel))
+        run = Run(folder, launch.secrets, stop, on_report=tether.poke)
         request = run.request
         os.environ["TUNESMITH_JOB_TOKEN"] = launch.token
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(index) for index in request.resources.gpus)
@@ -39,22 +43,22 @@ def work(launch: Launch, channel: socket.socket) -> int:
             Started(pid=os.getpid(), host=socket.gethostname(), message=f"{request.action} has started")
         )
         ended = threading.Event()
-        threading.Thread(target=_beat, args=(run, ended), daemon=True).start()
+        threading.Thread(target=_beat, args=(run, tether, ended), daemon=True).start()
         try:
-            run.report(_outcome(run))
+            run.report(_outcome(run, tether))
         finally:
             ended.set()
     return 0
 
 
-def _outcome(run: Run) -> Done | Failed | Interrupted:
+def _outcome(run: Run, tether: Tether) -> Done | Failed | Interrupted:
     """How the job ends. Every error becomes an event here: this is the process's edge."""
     try:
         outcome = actions.run_action(run)
         run.publish()
     except StoppedError:
-        print("Stopped on request.", flush=True)  # noqa: T201 - standard output is the job's log
-        return Interrupted(message="Stopped on request")
+        print(f"Stopped {tether.why_stopped}.", flush=True)  # noqa: T201 - standard output is the job's log
+        return Interrupted(message=f"Stopped {tether.why_stopped}")
     except Exception as error:  # noqa: BLE001 - whatever an action raises is the job's outcome
         failure = failure_of(error)
         traceback.print_exc()
@@ -63,24 +67,17 @@ def _outcome(run: Run) -> Done | Failed | Interrupted:
     return Done(message=f"{run.request.action} is done", outcome=outcome)
 
 
-def _obey(channel: socket.socket, stop: threading.Event) -> None:
-    """Any word from the server, or its end, stops the job."""
-    with suppress(OSError):
-        channel.recv(1)
-    stop.set()
-
-
-def _poke(channel: socket.socket) -> None:
-    """Say that there is an event to read. A full or closed channel loses nothing: the file has it."""
-    try:
-        channel.send(POKE, socket.MSG_DONTWAIT)
-    except OSError:
-        return
-
-
-def _beat(run: Run, ended: threading.Event) -> None:
-    while not ended.wait(HEARTBEAT_SECONDS):
-        run.report(Heartbeat())
+def _beat(run: Run, tether: Tether, ended: threading.Event) -> None:
+    """Report a sign of life now and then, and at once when there is more to read in the log."""
+    known = 0
+    for look in count(1):
+        if ended.wait(LOG_SECONDS):
+            return
+        with suppress(OSError):  # a full disk has room again some day
+            if look % round(HEARTBEAT_SECONDS / LOG_SECONDS) == 0:
+                run.report(Heartbeat())
+            elif known != (known := run.folder.log_path.stat().st_size):
+                tether.poke()
 
 
 @contextmanager
@@ -101,5 +98,6 @@ def _log_to(folder: JobFolder) -> Iterator[None]:
 def _only_worker(folder: JobFolder) -> Iterator[None]:
     """Wait until an earlier worker of this job, whose server died, has left the folder."""
     with folder.lock_path.open("w") as lock:
+        os.register_at_fork(after_in_child=lock.close)  # the lock goes with this process
         flock(lock, LOCK_EX)
         yield

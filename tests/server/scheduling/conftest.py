@@ -1,3 +1,4 @@
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ class House:
             self.experiment_id = experiment.id
 
     def start(self) -> None:
-        executor = LocalExecutor(compute_modules=ACTIONS, light_modules=ACTIONS)
+        executor = LocalExecutor(self.settings.run_dir, compute_modules=ACTIONS, light_modules=ACTIONS)
         self.scheduler = Scheduler(self.settings, self.database, self.vault, self.hint, executor)
         self.scheduler.start()
 
@@ -158,7 +159,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
     monkeypatch.syspath_prepend(str(HERE))
     settings = Settings(data_dir=tmp_path, cpu_slots=1, io_slots=1, max_restarts=0)
     database = Database(settings.resolved_database_url)

@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         return self.data_dir / "jobs"
 
     @cached_property
+    def run_dir(self) -> Path:
+        """Where a server notes how to find what runs for it."""
+        return self.data_dir / "run"
+
+    @cached_property
     def datasets_dir(self) -> Path:
         """Parent of the pulled datasets."""
         return self.data_dir / "datasets"

@@ -63,7 +63,7 @@ class Scheduler:
         self._database = database
         self._vault = vault
         self._hint = hint
-        self._executor = executor or LocalExecutor()
+        self._executor = executor or LocalExecutor(settings.run_dir)
         self._capacity = local_capacity(settings)
         self._pool = SlotPool(self._capacity)
         self._turns = Turns()

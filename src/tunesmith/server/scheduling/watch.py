@@ -148,7 +148,12 @@ class Watch(threading.Thread):
             request, secrets = build_request(self._database, self._vault, self._settings, self.claim)
             self._folder.create(request)
             token = TokenSigner.of(self._settings).sign_job(self.claim.job_id)
-            launch = Launch(folder=self._folder.root.resolve(), secrets=secrets, token=token)
+            launch = Launch(
+                folder=self._folder.root.resolve(),
+                secrets=secrets,
+                token=token,
+                lease_seconds=self._settings.lease_seconds,
+            )
             worker = self._executor.launch(launch, self.claim.demand.slot)
         except ServiceError as error:
             self._fail(Cause.PARENT, str(error))

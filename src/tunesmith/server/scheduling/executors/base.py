@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from tunesmith.protocol import Launch
 
@@ -34,6 +35,9 @@ class Worker(Protocol):
     def kill(self) -> None:
         """End the worker and all its processes now."""
 
+    def keep(self) -> None:
+        """Tell the worker that this server still holds the job: it ends by itself if it hears nothing."""
+
 
 class Executor(Protocol):
     """Starts workers."""
@@ -47,6 +51,9 @@ class Executor(Protocol):
         Raises:
             ExecutorError: no process could be started.
         """
+
+    def adopt(self, job_id: UUID) -> Worker | None:
+        """The worker of a job that a server before this one has started, if there still is one."""
 
     def close(self) -> None:
         """Release everything; workers that still run are told to stop and then ended."""

@@ -1,0 +1,155 @@
+"""A worker on this machine, as its watcher sees it."""
+
+import signal
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from tunesmith.protocol.channel import Lines, encode, stamped
+from tunesmith.server.scheduling.executors.base import ExecutorError
+from tunesmith.server.scheduling.executors.groups import ProcessGroup
+from tunesmith.server.scheduling.executors.places import connect
+
+_SIGNALS = {
+    signal.SIGKILL: "as when memory runs out",
+    signal.SIGSEGV: "a crash in native code",
+    signal.SIGBUS: "a crash in native code, as when shared memory or the disk is full",
+    signal.SIGABRT: "native code gave up",
+    signal.SIGFPE: "a crash in native code",
+    signal.SIGILL: "native code that this processor cannot run",
+    signal.SIGTERM: "somebody asked it to end before it could listen",
+    signal.SIGALRM: "it did not hear from its server for too long",
+}
+
+
+class LocalWorker:
+    """A forked worker behind its channel (`tunesmith.protocol.channel`)."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._lines = Lines()
+        self._poked = False
+        self._group: ProcessGroup | None = None
+        self._end = ""
+        self._killed = False
+        self._lock = threading.Lock()
+
+    def has_process(self) -> bool:
+        """Wait for the answer to the first line: whether there is a process.
+
+        Raises:
+            ExecutorError: there is none, and the fork server says why.
+            TimeoutError: there is no answer.
+        """
+        while self._group is None and not self._end:
+            if not self._read():
+                return False
+        if self._group is None:
+            raise ExecutorError(self._end)
+        return True
+
+    def wait(self) -> bool:
+        """Block until there may be new events (True) or the worker is gone (False)."""
+        while not self._poked and not self._end:
+            if not self._read():
+                self.kill()  # its fork server is gone, which would have ended what the worker has started
+                self._end = "its process is gone"
+        if self._poked:
+            self._poked = False
+            return True
+        self._forget()
+        return False
+
+    @property
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        return self._end
+
+    def keep(self) -> None:
+        """Tell the worker that this server still holds its job."""
+        self._say(stamped("keep"))
+
+    def stop(self) -> None:
+        """Ask the worker to end."""
+        self._say(encode("stop"))
+
+    def kill(self) -> None:
+        """End the worker's whole process group."""
+        with self._lock:
+            if self._group is not None:
+                self._killed = True
+                self._group.kill()
+
+    def _say(self, line: bytes) -> None:
+        """A worker that does not listen is ended by its lease, or by whoever asked it to end."""
+        with self._lock, suppress(OSError):
+            self._channel.send(line, socket.MSG_DONTWAIT)
+
+    def _read(self) -> bool:
+        """Take in what has come. False when nothing will come any more."""
+        try:
+            data = self._channel.recv(4096)
+        except TimeoutError:
+            raise
+        except OSError:
+            data = b""
+        for line in self._lines.feed(data):
+            self._take(line)
+        return bool(data)
+
+    def _take(self, line: str) -> None:
+        match line.split(" ", 1):
+            case [""]:
+                self._poked = True
+            case ["pid", number]:
+                with self._lock:
+                    self._group = ProcessGroup(int(number))
+            case ["exit", code]:
+                self._end = "it did not end in time" if self._killed else _in_words(int(code))
+            case ["refused", why]:
+                self._end = why
+            case ["moved"]:
+                self._end = "somebody else watches it now"
+
+    def _forget(self) -> None:
+        with self._lock:
+            if self._group:
+                self._group.close()
+                self._group = None
+            self._channel.close()
+
+
+def begin(path: Path, line: bytes, seconds: float) -> LocalWorker | None:
+    """The worker that a fork server answers a first line with; None without an answer within the time.
+
+    Raises:
+        ExecutorError: it refuses.
+    """
+    channel = connect(path, seconds)
+    if channel is None:
+        return None
+    worker = LocalWorker(channel)
+    try:
+        channel.sendall(line)
+        if worker.has_process():
+            channel.settimeout(None)
+            return worker
+    except ExecutorError:
+        channel.close()
+        raise
+    except OSError:
+        pass  # as without an answer
+    channel.close()
+    return None
+
+
+def _in_words(code: int) -> str:
+    if code >= 0:
+        return f"its process exited with code {code}"
+    try:
+        number = signal.Signals(-code)
+    except ValueError:
+        return f"its process was ended by signal {-code}"
+    meaning = _SIGNALS.get(number)
+    return f"its process was ended by {number.name}" + (f", {meaning}" if meaning else "")
