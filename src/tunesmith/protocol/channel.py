@@ -1,6 +1,6 @@
 """What a server and the workers on its machine say to each other: lines of text over Unix sockets.
 
-A server connects to a fork server and begins with one of
+A server connects to a fork server, hears `ready` when it has done its imports, and begins with one of
 
     launch STAMP JSON   start a worker with this `Launch`
     adopt STAMP JOB     take over the worker that runs this job

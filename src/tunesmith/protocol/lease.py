@@ -1,13 +1,13 @@
 """How long a worker may go on without a word from the server that holds its job."""
 
 import time
-from dataclasses import dataclass
-
-STOP_SHARE = 2 / 3
-_KILL_MARGIN_SECONDS = 1.0
-_KILL_MARGIN_SHARE = 1 / 6
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_EXTENDED_EVERY = 1 / 3
+_STOP = 2 / 3
+_STOP_NEW = 1 / 2
+_MARGIN_SECONDS = 1.0
+_MARGIN = 1 / 6
 
 
 def clock() -> float:
@@ -15,31 +15,36 @@ def clock() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-@dataclass
 class Lease:
     """A job's lease as its worker knows it.
 
-    Another server may take the job when the lease in the database is over, which was extended at `heard`
-    at the earliest. So the worker stops well before, and is gone a moment before.
+    Another server may take the job when the lease in the database is over, which its server extends every
+    third of it. So the worker stops by itself well before, and is gone a moment before.
 
     Attributes:
-        seconds: how long the lease is.
-        heard: when the server last said that it holds the job, on `clock()`.
+        stop_at: when the worker is to stop: it finishes the step and writes a checkpoint.
+        kill_at: when nothing of the worker may be left, on `clock()` like all times here.
     """
 
-    seconds: float
-    heard: float
+    def __init__(self, seconds: float, at: float) -> None:
+        """Args:
+        seconds: how long the lease is.
+        at: when the worker was given its job.
+        """
+        self.seconds = seconds
+        self.stop_at = self.kill_at = float("-inf")
+        self.take(at)
+
+    def take(self, at: float) -> None:
+        """A server has the job at that time, and may have extended the lease up to a third of it before."""
+        self._extend(at - self.seconds * _EXTENDED_EVERY, at + self.seconds * _STOP_NEW)
 
     def renew(self, at: float) -> None:
-        """The server held the job at that time. Old words, and those from the future, change nothing."""
-        self.heard = max(self.heard, min(at, clock()))
+        """The server has extended the lease at that time. Old words and those of the future do nothing."""
+        at = min(at, clock())
+        self._extend(at, at + self.seconds * _STOP)
 
-    @property
-    def stop_at(self) -> float:
-        """When the worker stops by itself: it finishes the step and writes a checkpoint."""
-        return self.heard + self.seconds * STOP_SHARE
-
-    @property
-    def kill_at(self) -> float:
-        """When nothing of the worker may be left: a second before the lease is over."""
-        return self.heard + self.seconds - min(_KILL_MARGIN_SECONDS, self.seconds * _KILL_MARGIN_SHARE)
+    def _extend(self, at: float, stop_at: float) -> None:
+        margin = min(_MARGIN_SECONDS, self.seconds * _MARGIN)
+        self.stop_at = max(self.stop_at, stop_at)
+        self.kill_at = max(self.kill_at, at + self.seconds - margin)

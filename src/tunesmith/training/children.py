@@ -30,14 +30,14 @@ class Child:
     Attributes:
         pid: its process, and the group of all that it starts.
         job: the job that it works on; empty while it waits for one.
-        lease: how long it may go on without a word.
+        lease: how long it may go on without a word, once it has a job.
         control: the line to it.
     """
 
     def __init__(self, pid: int, control: socket.socket) -> None:
         self.pid = pid
         self.job = ""
-        self.lease = Lease(0, 0)
+        self.lease: Lease | None = None
         self.control = control
         control.setblocking(False)
 

@@ -131,6 +131,7 @@ class ForkServer:
 
     def _accept(self, listener: socket) -> None:
         channel = Channel(listener.accept()[0])
+        channel.say(encode("ready"))
         self._channels[channel.socket.fileno()] = channel
         self._selector.register(channel.socket, selectors.EVENT_READ, partial(self._hear, channel))
 
@@ -158,7 +159,7 @@ class ForkServer:
                 self._adopt(channel, line, float(stamp), job)
             case ["end"]:
                 self._end()
-            case ["keep", stamp] if channel.worker:
+            case ["keep", stamp] if channel.worker and channel.worker.lease:
                 channel.worker.lease.renew(float(stamp))
                 channel.worker.tell(line)
             case ["stop"] if channel.worker:
@@ -174,14 +175,14 @@ class ForkServer:
 
     def _adopt(self, channel: Channel, line: str, stamp: float, job: str) -> None:
         worker = self._nursery.worker_of(job)
-        if worker is None:
+        if worker is None or worker.lease is None:
             self._part(channel, encode("refused", "it is not here"))
             return
         for other in [one for one in self._channels.values() if one.worker is worker]:
             self._part(other, encode("moved"))
         channel.say(encode("pid", worker.pid))
         channel.worker = worker
-        worker.lease.renew(stamp)
+        worker.lease.take(stamp)
         with suppress(OSError):  # one that does not take it is ended by its lease, and this one sees how
             worker.hand_over(line, channel.socket)
 

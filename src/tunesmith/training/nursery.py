@@ -70,7 +70,7 @@ class Nursery:
         """End what has not ended by itself when its lease is nearly over."""
         now = clock()
         for worker in self.workers.values():
-            if now >= worker.lease.kill_at:
+            if worker.lease and now >= worker.lease.kill_at:
                 worker.kill()
 
     def dismiss_spare(self) -> None:

@@ -82,7 +82,7 @@ class Tether:
         threading.Thread(target=self._listen, name="tether", daemon=True).start()
 
     def poke(self) -> None:
-        """Say that there may be something to read. If nobody can hear it, nothing is lost: the file has it."""
+        """Say that there may be something to read. Unheard, it loses nothing: the file has it."""
         self._say(POKE)
 
     def let_go(self) -> None:
@@ -126,11 +126,11 @@ class Tether:
                 self._lease.renew(float(stamp))
             case ["stop"]:
                 self._stop.set()
-            case ["adopt", stamp] if self._control:
+            case ["adopt", stamp, _] if self._control:
                 with self._lock:
                     self._channel.close()
                     self._channel = self._control.take_socket()
-                self._lease.renew(float(stamp))
+                self._lease.take(float(stamp))
                 self.poke()
 
     def _look_at_lease(self) -> None:
@@ -142,5 +142,5 @@ class Tether:
         if now >= self._lease.kill_at:
             os.killpg(os.getpid(), signal.SIGKILL)
         if now >= self._lease.stop_at and not self._stop.is_set():
-            self.why_stopped = f"as no server was heard for {now - self._lease.heard:.0f} s"
+            self.why_stopped = "as no server was heard: its lease would have ended soon"
             self._stop.set()

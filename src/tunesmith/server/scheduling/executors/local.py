@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from tunesmith.protocol import Launch
-from tunesmith.protocol.channel import encode, stamped
+from tunesmith.protocol.channel import encode
 from tunesmith.server.scheduling.executors.base import ExecutorError, Slot
 from tunesmith.server.scheduling.executors.places import Places, connect
 from tunesmith.server.scheduling.executors.warm import WarmProcess
@@ -64,7 +64,7 @@ class LocalExecutor:
             if path in fresh:
                 continue  # it may still be importing, and has no worker
             with suppress(ExecutorError):
-                if worker := begin(path, stamped("adopt", job_id), ADOPT_SECONDS):
+                if worker := begin(path, ADOPT_SECONDS, "adopt", job_id):
                     return worker
         return None
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import structlog
 
 from tunesmith.protocol import Launch
-from tunesmith.protocol.channel import stamped
 from tunesmith.server.scheduling.executors.base import ExecutorError
 from tunesmith.server.scheduling.executors.places import Places
 from tunesmith.server.scheduling.executors.worker import LocalWorker, begin
@@ -48,7 +47,7 @@ class WarmProcess:
         """
         for _ in range(_TRIES):
             process, path = self._running()
-            worker = begin(path, stamped("launch", launch.model_dump_json()), ANSWER_SECONDS)
+            worker = begin(path, ANSWER_SECONDS, "launch", launch.model_dump_json())
             if worker:
                 self.has_launched = True
                 return worker

@@ -29,22 +29,28 @@ class LocalWorker:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._lines = Lines()
+        self._ready = False
         self._poked = False
         self._group: ProcessGroup | None = None
         self._end = ""
         self._killed = False
         self._lock = threading.Lock()
 
-    def has_process(self) -> bool:
-        """Wait for the answer to the first line: whether there is a process.
+    def begin(self, word: str, *rest: object) -> bool:
+        """Say the first line as soon as the fork server is ready: whether it answers with a process.
 
         Raises:
             ExecutorError: there is none, and the fork server says why.
-            TimeoutError: there is no answer.
+            OSError: it does not hear or answer.
         """
+        while not self._ready:
+            if not self._read():
+                return False
+        self._channel.sendall(stamped(word, *rest))
         while self._group is None and not self._end:
             if not self._read():
                 return False
+        self._channel.settimeout(None)
         if self._group is None:
             raise ExecutorError(self._end)
         return True
@@ -102,6 +108,8 @@ class LocalWorker:
         match line.split(" ", 1):
             case [""]:
                 self._poked = True
+            case ["ready"]:
+                self._ready = True
             case ["pid", number]:
                 with self._lock:
                     self._group = ProcessGroup(int(number))
@@ -120,7 +128,7 @@ class LocalWorker:
             self._channel.close()
 
 
-def begin(path: Path, line: bytes, seconds: float) -> LocalWorker | None:
+def begin(path: Path, seconds: float, word: str, *rest: object) -> LocalWorker | None:
     """The worker that a fork server answers a first line with; None without an answer within the time.
 
     Raises:
@@ -131,9 +139,7 @@ def begin(path: Path, line: bytes, seconds: float) -> LocalWorker | None:
         return None
     worker = LocalWorker(channel)
     try:
-        channel.sendall(line)
-        if worker.has_process():
-            channel.settimeout(None)
+        if worker.begin(word, *rest):
             return worker
     except ExecutorError:
         channel.close()
