@@ -7,7 +7,7 @@ _EXTENDED_EVERY = 1 / 3
 _STOP = 2 / 3
 _STOP_NEW = 1 / 2
 _MARGIN_SECONDS = 1.0
-_MARGIN = 1 / 6
+_MARGIN = 1 / 12
 
 
 def clock() -> float:

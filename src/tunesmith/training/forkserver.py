@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from socket import socket, socketpair
+from typing import NoReturn
 
 from tunesmith.protocol import Launch
 from tunesmith.protocol.channel import Lines, encode
@@ -215,7 +216,7 @@ class ForkServer:
             self._turn(min(left, _LOOK_SECONDS))
 
 
-def main(listener: int, modules: list[str]) -> None:
+def main(listener: int, modules: list[str]) -> NoReturn:
     """Import, then fork until nobody needs it any more."""
     os.set_inheritable(listener, False)
     for name in modules:
@@ -223,6 +224,7 @@ def main(listener: int, modules: list[str]) -> None:
     gc.collect()
     gc.freeze()  # the workers share these pages as long as the collector leaves them alone
     ForkServer(socket(fileno=listener), hugepages.gather()).serve()
+    os._exit(0)  # at once: unloading the modules would take longer than all the rest
 
 
 def _preload(name: str) -> None:

@@ -19,7 +19,8 @@ from tunesmith.protocol.channel import POKE, Lines, encode
 from tunesmith.protocol.lease import clock
 
 _LOOK_SECONDS = 0.5
-_ALARM_SECONDS = 0.5
+STUCK_SECONDS = 600.0
+"""Native code that lets no other thread run for so long is taken for stuck."""
 
 
 class Control:
@@ -30,17 +31,14 @@ class Control:
         self._lines = Lines()
         self._sockets: deque[socket.socket] = deque()
 
-    def settimeout(self, seconds: float | None) -> None:
-        """How long `receive` waits."""
-        self._end.settimeout(seconds)
-
-    def receive(self) -> list[str]:
-        """The lines that have come.
+    def receive(self, seconds: float | None = None) -> list[str]:
+        """The lines that have come, or come within so many seconds.
 
         Raises:
             EOFError: the fork server is gone.
             TimeoutError: nothing has come.
         """
+        self._end.settimeout(seconds)
         try:
             data, descriptors, *_ = socket.recv_fds(self._end, 1 << 16, 4)
         except ConnectionError:
@@ -77,8 +75,6 @@ class Tether:
         """Say that the worker lives, and set `stop` when it is to end."""
         self._stop = stop
         self._say(encode("pid", os.getpid()))
-        if self._control:
-            self._control.settimeout(_LOOK_SECONDS)
         threading.Thread(target=self._listen, name="tether", daemon=True).start()
 
     def poke(self) -> None:
@@ -97,27 +93,28 @@ class Tether:
 
     def _listen(self) -> None:
         while True:
+            seconds = self._look_at_lease()
             with suppress(ValueError):  # not a line of ours: no reason to stop listening
-                for line in self._hear():
+                for line in self._hear(seconds):
                     self._obey(line)
-            self._look_at_lease()
 
-    def _hear(self) -> Sequence[str]:
+    def _hear(self, seconds: float) -> Sequence[str]:
         try:
             if self._control:
-                return self._control.receive()
-            if self._channel.fileno() >= 0 and (data := self._channel.recv(4096)):
-                return self._lines.feed(data)
+                return self._control.receive(seconds)
+            if self._channel.fileno() >= 0:
+                self._channel.settimeout(seconds)
+                if data := self._channel.recv(4096):
+                    return self._lines.feed(data)
         except TimeoutError:
             return ()
         except EOFError:
             self._control = None
-            self._channel.settimeout(_LOOK_SECONDS)
             return ()
         except OSError:
             pass  # the server's end is gone, as after an empty read
         self._channel.close()
-        time.sleep(_LOOK_SECONDS)  # nobody can say anything any more: the lease decides
+        time.sleep(seconds)  # nobody can say anything any more: the lease decides
         return ()
 
     def _obey(self, line: str) -> None:
@@ -133,14 +130,17 @@ class Tether:
                 self._lease.take(float(stamp))
                 self.poke()
 
-    def _look_at_lease(self) -> None:
+    def _look_at_lease(self) -> float:
+        """Stop or end if it is time. Returns the seconds until the next look."""
         now = clock()
-        if self._control is None:
-            # Native code that keeps this thread from running would outlive the lease. While the fork server
-            # lives, it looks at the clock too; now the kernel must.
-            signal.setitimer(signal.ITIMER_REAL, max(0, self._lease.kill_at - now) + _ALARM_SECONDS)
         if now >= self._lease.kill_at:
             os.killpg(os.getpid(), signal.SIGKILL)
         if now >= self._lease.stop_at and not self._stop.is_set():
             self.why_stopped = "as no server was heard: its lease would have ended soon"
             self._stop.set()
+        left = (self._lease.kill_at if self._stop.is_set() else self._lease.stop_at) - now
+        # The kernel looks too, for native code can keep this thread from running. While the fork server
+        # lives, it ends what outlives its lease, and a worker that is kept may be busy for long.
+        patience = STUCK_SECONDS if self._control else self._lease.kill_at - now
+        signal.setitimer(signal.ITIMER_REAL, patience + _LOOK_SECONDS)
+        return min(_LOOK_SECONDS, max(0.001, left))

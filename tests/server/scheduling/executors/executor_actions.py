@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tunesmith.protocol import Progress
-from tunesmith.training import actions
+from tunesmith.training import actions, tether
 from tunesmith.training.run import Run
 
 
@@ -19,6 +19,7 @@ def act(run: Run) -> dict[str, Any]:
     ways: dict[str, Callable[[Run], None]] = {
         "wait": _wait,
         "seize": _seize,
+        "get stuck": _get_stuck,
         "ignore": _ignore,
         "fork": _fork,
         "spawn": _spawn,
@@ -46,6 +47,13 @@ def _seize(run: Run) -> None:
     """Native code that lets no other thread run: neither a signal's handler nor a lease is looked at."""
     run.report(Progress(message="waits"))
     ctypes.PyDLL(None).sleep(600)
+
+
+def _get_stuck(run: Run) -> None:
+    """As above, and the kernel is to find it after a second, as it would after minutes."""
+    tether.STUCK_SECONDS = 1
+    time.sleep(1)  # the time for that to be noticed
+    _seize(run)
 
 
 def _ignore(run: Run) -> None:

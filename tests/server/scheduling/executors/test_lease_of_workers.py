@@ -8,11 +8,12 @@ import pytest
 from tests.server.scheduling.executors.yard import Yard, gone, launch, to_end, until
 
 SHORT = 1.2
+ENOUGH_TO_REPORT = 3
 
 
 def test_a_worker_without_a_server_stops_and_reports(yard: Yard):
     job, driver = yard.job("wait"), yard.driver()
-    pid = driver.launch(job, SHORT)
+    pid = driver.launch(job, ENOUGH_TO_REPORT)
     driver.kill()
     until(lambda: gone(pid))
     assert "no server was heard" in job.interruption
@@ -21,7 +22,7 @@ def test_a_worker_without_a_server_stops_and_reports(yard: Yard):
 
 def test_a_worker_whose_server_sleeps_stops(yard: Yard):
     job, driver = yard.job("wait"), yard.driver()
-    pid = driver.launch(job, SHORT)
+    pid = driver.launch(job, ENOUGH_TO_REPORT)
     os.kill(driver.process.pid, signal.SIGSTOP)
     until(lambda: gone(pid))
     assert "no server was heard" in job.interruption
@@ -36,7 +37,7 @@ def test_a_deaf_worker_is_killed(yard: Yard, do: str):
     assert "interrupted" not in job.kinds
 
 
-@pytest.mark.parametrize("do", ["ignore", "seize"])
+@pytest.mark.parametrize("do", ["ignore", "get stuck"])
 def test_a_deaf_worker_ends_without_fork_server_and_server(yard: Yard, do: str):
     job, driver = yard.job(do), yard.driver()
     pid = driver.launch(job, SHORT)
@@ -75,7 +76,7 @@ def test_a_worker_that_is_kept_goes_on(yard: Yard, who: str):
 
 def test_a_worker_whose_fork_server_is_gone_hears_its_server_still(yard: Yard):
     job, driver = yard.job("wait"), yard.driver()
-    driver.launch(job, SHORT)
+    driver.launch(job, ENOUGH_TO_REPORT)
     driver.kill_fork_server()
     for _ in range(10):
         assert job.kinds == ["started", "progress"]

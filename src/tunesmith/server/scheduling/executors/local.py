@@ -63,7 +63,7 @@ class LocalExecutor:
         for path in self._places.sockets():
             if path in fresh:
                 continue  # it may still be importing, and has no worker
-            with suppress(ExecutorError):
+            with suppress(ExecutorError, OSError):
                 if worker := begin(path, ADOPT_SECONDS, "adopt", job_id):
                     return worker
         return None
@@ -78,15 +78,16 @@ class LocalExecutor:
         for channel in [channel for path in others if (channel := _told_to_end(path))]:
             with channel, suppress(OSError):
                 channel.settimeout(max(0.001, until - time.monotonic()))
-                channel.recv(1)  # comes to an end with the process
+                while channel.recv(16):
+                    pass  # it comes to an end with the process
         for warm in own:
             warm.await_end(max(0, until - time.monotonic()))
         self._places.close()
 
 
 def _told_to_end(path: Path) -> socket.socket | None:
-    channel = connect(path, ADOPT_SECONDS)
-    if channel:
-        with suppress(OSError):
-            channel.sendall(encode("end"))
-    return channel
+    with suppress(OSError):
+        channel = connect(path, ADOPT_SECONDS)
+        channel.sendall(encode("end"))
+        return channel
+    return None

@@ -64,15 +64,19 @@ class Places:
             self._own = self._own_link = None
 
 
-def connect(path: Path, seconds: float) -> socket.socket | None:
-    """A connection, or None if nobody listens there any more. Waits for so many seconds at most."""
+def connect(path: Path, seconds: float) -> socket.socket:
+    """A connection, on which nothing takes more than so many seconds.
+
+    Raises:
+        OSError: nobody listens there.
+    """
     channel = socket.socket(socket.AF_UNIX)
     channel.settimeout(seconds)
     try:
         channel.connect(str(path))
     except OSError:
         channel.close()
-        return None
+        raise
     return channel
 
 
@@ -99,9 +103,11 @@ def _sweep(link: Path) -> None:
 
 
 def _is_alive(path: Path) -> bool:
-    channel = connect(path, seconds=5)
-    if channel is None:
+    try:
+        connect(path, seconds=5).close()
+    except ConnectionRefusedError:
         path.unlink(missing_ok=True)
         return False
-    channel.close()
+    except OSError:
+        pass  # somebody who does not answer
     return True

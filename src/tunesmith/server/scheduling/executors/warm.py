@@ -15,7 +15,7 @@ from tunesmith.server.scheduling.executors.worker import LocalWorker, begin
 
 ANSWER_SECONDS = 120.0
 """How long a launch may take: the first one waits until the imports are done."""
-_TRIES = 2
+_TRIES = 3
 _YOUNG_SECONDS = 10.0
 
 _log = structlog.get_logger()
@@ -47,15 +47,18 @@ class WarmProcess:
         """
         for _ in range(_TRIES):
             process, path = self._running()
-            worker = begin(path, ANSWER_SECONDS, "launch", launch.model_dump_json())
+            try:
+                worker = begin(path, ANSWER_SECONDS, "launch", launch.model_dump_json())
+            except OSError:
+                process.kill()  # gone, or deaf; its workers go on
+                process.wait()
+                continue
             if worker:
                 self.has_launched = True
                 return worker
-            process.kill()  # gone, or deaf; its workers go on
-            process.wait()
         raise ExecutorError(
-            f"The warm process for {self._name} jobs was asked {_TRIES} times to start a worker and ended "
-            "each time. The server's standard error says why."
+            f"The warm process for {self._name} jobs was asked {_TRIES} times to start a worker, and none "
+            "began. The server's standard error says why."
         )
 
     def ask_to_end(self) -> None:

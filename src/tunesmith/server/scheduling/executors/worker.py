@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,27 +34,29 @@ class LocalWorker:
         self._poked = False
         self._group: ProcessGroup | None = None
         self._end = ""
+        self._refusal = ""
         self._killed = False
         self._lock = threading.Lock()
 
     def begin(self, word: str, *rest: object) -> bool:
-        """Say the first line as soon as the fork server is ready: whether it answers with a process.
+        """Say the first line when the fork server is ready. False if the process ended before it began.
 
         Raises:
-            ExecutorError: there is none, and the fork server says why.
-            OSError: it does not hear or answer.
+            ExecutorError: the fork server refuses, and says why.
+            OSError: nobody hears or answers.
         """
-        while not self._ready:
-            if not self._read():
-                return False
+        self._read_until(lambda: self._ready)
         self._channel.sendall(stamped(word, *rest))
-        while self._group is None and not self._end:
-            if not self._read():
-                return False
+        self._read_until(lambda: bool(self._group or self._end or self._refusal))
+        if self._refusal:
+            raise ExecutorError(self._refusal)
         self._channel.settimeout(None)
-        if self._group is None:
-            raise ExecutorError(self._end)
-        return True
+        return self._group is not None
+
+    def _read_until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            if not self._read():
+                raise ConnectionResetError
 
     def wait(self) -> bool:
         """Block until there may be new events (True) or the worker is gone (False)."""
@@ -116,7 +119,7 @@ class LocalWorker:
             case ["exit", code]:
                 self._end = "it did not end in time" if self._killed else _in_words(int(code))
             case ["refused", why]:
-                self._end = why
+                self._refusal = why
             case ["moved"]:
                 self._end = "somebody else watches it now"
 
@@ -129,25 +132,28 @@ class LocalWorker:
 
 
 def begin(path: Path, seconds: float, word: str, *rest: object) -> LocalWorker | None:
-    """The worker that a fork server answers a first line with; None without an answer within the time.
+    """The worker about which a fork server is told a first line. None if it ended before it began.
+
+    Args:
+        path: where the fork server listens.
+        seconds: how long each of its answers may take.
+        word: what begins the line, which is stamped.
+        rest: what else belongs to the line.
 
     Raises:
-        ExecutorError: it refuses.
+        ExecutorError: the fork server refuses, and says why.
+        OSError: nobody hears or answers.
     """
     channel = connect(path, seconds)
-    if channel is None:
-        return None
     worker = LocalWorker(channel)
     try:
-        if worker.begin(word, *rest):
-            return worker
-    except ExecutorError:
+        begun = worker.begin(word, *rest)
+    except (OSError, ExecutorError):
         channel.close()
         raise
-    except OSError:
-        pass  # as without an answer
-    channel.close()
-    return None
+    if not begun:
+        channel.close()
+    return worker if begun else None
 
 
 def _in_words(code: int) -> str:
