@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from tunesmith.protocol import Launch, Lease
-from tunesmith.training.tether import Control, Tether
+from tunesmith.training.tether import LEAVES, Control, Tether
 
 CRASHED = 70  # EX_SOFTWARE of sysexits.h
 _HAND_OVER_SECONDS = 1.0
@@ -59,6 +59,13 @@ class Child:
         """Pass a word on. One that does not listen is ended by its lease."""
         with suppress(OSError):
             self.control.send(line.encode() + b"\n")
+
+    @property
+    def leaves(self) -> bool:
+        """Whether it has said that its job is at its end."""
+        with suppress(OSError):
+            return bool(self.control.recv(len(LEAVES), socket.MSG_PEEK))
+        return False
 
     def ask_to_stop(self) -> None:
         """As an operator would."""

@@ -176,7 +176,7 @@ class ForkServer:
 
     def _adopt(self, channel: Channel, line: str, stamp: float, job: str) -> None:
         worker = self._nursery.worker_of(job)
-        if worker is None or worker.lease is None:
+        if worker is None or worker.lease is None or worker.leaves:
             self._part(channel, encode("refused", "it is not here"))
             return
         for other in [one for one in self._channels.values() if one.worker is worker]:

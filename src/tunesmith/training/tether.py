@@ -19,6 +19,7 @@ from tunesmith.protocol.channel import POKE, Lines, encode
 from tunesmith.protocol.lease import clock
 
 _LOOK_SECONDS = 0.5
+LEAVES = b"leaves"
 STUCK_SECONDS = 600.0
 """Native code that lets no other thread run for so long is taken for stuck."""
 
@@ -54,6 +55,11 @@ class Control:
         """The socket that came with a line."""
         return self._sockets.popleft()
 
+    def say(self, word: bytes) -> None:
+        """Tell the fork server something, if it is there."""
+        with suppress(OSError):
+            self._end.send(word, socket.MSG_DONTWAIT)
+
     def close(self) -> None:
         """Let go."""
         self._end.close()
@@ -80,6 +86,11 @@ class Tether:
     def poke(self) -> None:
         """Say that there may be something to read. Unheard, it loses nothing: the file has it."""
         self._say(POKE)
+
+    def leave(self) -> None:
+        """Say that the worker is about to report how its job ended: nobody is to adopt it any more."""
+        if control := self._control:
+            control.say(LEAVES)
 
     def let_go(self) -> None:
         """Close what a forked child has inherited: the end of the worker is to be that of the channel."""

@@ -45,7 +45,9 @@ def work(launch: Launch, tether: Tether) -> int:
         ended = threading.Event()
         threading.Thread(target=_beat, args=(run, tether, ended), daemon=True).start()
         try:
-            run.report(_outcome(run, tether))
+            outcome = _outcome(run, tether)
+            tether.leave()
+            run.report(outcome)
         finally:
             ended.set()
     return 0

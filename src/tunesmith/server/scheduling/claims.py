@@ -100,6 +100,11 @@ def release(session: Session, token: UUID) -> None:
     session.execute(update(Job).where(Job.lease_token == token).values(lease_owner=None, lease_token=None))
 
 
+def still_held(session: Session, tokens: Collection[UUID]) -> set[UUID]:
+    """Which of these leases no other server has taken."""
+    return set(session.scalars(select(Job.lease_token).where(Job.lease_token.in_(tokens))))
+
+
 def stopping(session: Session, held: Collection[UUID]) -> Mapping[UUID, Status]:
     """Which of the jobs that run here were asked to stop: they are Canceling or Pausing."""
     asked = select(Job.id, Job.status).where(Job.id.in_(held), Job.status.in_(_STOPPING))

@@ -149,14 +149,20 @@ class Scheduler:
         self._claim_ready()
 
     def _beat(self) -> None:
-        """Keep the leases, and see which other servers are there."""
+        """Keep the leases, and tell the workers whose they are."""
         started = time.monotonic()
+        with self._guard:
+            watches = list(self._watches.values())
         with self._database.write() as session:
             if not servers.beat(session, self._owner, self._capacity):
                 servers.register(session, self._owner, self._capacity.nodes[0].name, self._capacity)
             if started >= self._next_sweep:
                 release_all(session)
                 self._next_sweep = started + _SWEEP_SECONDS
+            held = claims.still_held(session, [watch.claim.token for watch in watches])
+        for watch in watches:
+            if watch.claim.token in held:
+                watch.keep()
         self._next_beat = started + self._settings.lease_seconds / _BEATS_A_LEASE
 
     def _pass_on_stops(self) -> None:

@@ -63,6 +63,7 @@ class Watch(threading.Thread):
         self._worker: Worker | None = None
         self._stop_grace: float | None = None
         self._suspended = False
+        self._occupies = True
 
     def run(self) -> None:
         """The whole life of the claim."""
@@ -76,7 +77,7 @@ class Watch(threading.Thread):
             _log.exception("watch_lost_database", job=str(self.claim.job_id))
             self.stop(0)
         finally:
-            self._on_end(self)
+            self._make_room()
 
     def stop(self, grace: float) -> None:
         """Ask the worker to end, and end it when the grace (seconds) is over.
@@ -91,25 +92,41 @@ class Watch(threading.Thread):
         if worker:
             self._end(worker, grace)
 
+    def keep(self) -> None:
+        """Tell the worker that this server has just extended its lease."""
+        with self._guard:
+            worker = self._worker
+        if worker:
+            worker.keep()
+
     def suspend(self, grace: float) -> None:
         """Stop because the server stops: the job stays Running and goes on when a server is back."""
         self._suspended = True
         self.stop(grace)
 
     def _carry(self) -> None:
-        if self._is_settled():
-            return
-        while (worker := self._launch()) and not self._follow(worker):
-            pass
-
-    def _is_settled(self) -> bool:
-        """Whether a job that may have had a worker before needs none any more."""
         claim = self.claim
+        worker = None
         if ran_here(self._database, claim.job_id, claim.token, self._server_id):
-            self._await_folder()
-            if self._fold():
-                return True
-        return settle_if_stopping(self._database, claim.job_id, claim.token)
+            worker = self._adopted()
+            if worker is None:
+                self._await_folder()
+                if self._fold():
+                    return
+        if worker is None:
+            if settle_if_stopping(self._database, claim.job_id, claim.token):
+                return
+            worker = self._launch()
+        while worker and not self._follow(worker):
+            worker = self._launch()
+
+    def _adopted(self) -> Worker | None:
+        """The worker that this job has from a server before this one, if it lives."""
+        worker = self._executor.adopt(self.claim.job_id)
+        if worker:
+            _log.info("worker_adopted", job=str(self.claim.job_id))
+            self._take(worker)
+        return worker
 
     def _follow(self, worker: Worker) -> bool:
         """See a worker to its end. False if the job is to have another one."""
@@ -117,9 +134,17 @@ class Watch(threading.Thread):
         while worker.wait():
             if not settled and (settled := self._patiently(self._fold)):
                 self._end(worker, LINGER_SECONDS, ask=False)
+                if not self.claim.gpus:  # memory of a GPU is free when the process is gone
+                    self._make_room()
         if settled or self._patiently(self._fold):
             return True
         return self._patiently(lambda: self._settle_silence(worker.ending))
+
+    def _make_room(self) -> None:
+        """Say that the job needs no slot any more."""
+        if self._occupies:
+            self._occupies = False
+            self._on_end(self)
 
     def _patiently(self, step: Callable[[], bool]) -> bool:
         """A step that waits until the database is back. The worker goes on as long as its lease holds."""
