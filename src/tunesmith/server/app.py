@@ -1,5 +1,6 @@
 """The server's application: what is served where, and what lives as long as the server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from tunesmith.server.datasets import endpoints as datasets
 from tunesmith.server.experiments import endpoints as experiments
 from tunesmith.server.health import endpoints as health
 from tunesmith.server.jobs import endpoints as jobs
+from tunesmith.server.jobs.followers import Followers
 from tunesmith.server.kit.errors import install_error_handlers
 from tunesmith.server.kit.limits import Limiter
 from tunesmith.server.kit.middleware import Door, Journal, JsonBodies, OneNamespace
@@ -116,9 +118,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.vault = vault
     app.state.signer = TokenSigner.of(settings)
     app.state.scheduler = scheduler
+    followers = Followers(database)
+    app.state.followers = followers
     scheduler.start()
+    others = asyncio.create_task(followers.watch_others()) if database.is_shared else None
     try:
         yield
     finally:
+        if others:
+            others.cancel()
         scheduler.stop()
         database.dispose()

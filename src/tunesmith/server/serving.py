@@ -6,10 +6,12 @@ import socket
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 
 import tunesmith
 from tunesmith.server.app import create_app
 from tunesmith.server.auth.repository import any_key
+from tunesmith.server.jobs.followers import Followers
 from tunesmith.server.kit.logs import configure_logs
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.opening import claimed, listening, open_database
@@ -29,8 +31,9 @@ def run(settings: Settings) -> None:
     configure_logs(settings)
     with claimed(settings.data_dir), listening(settings.host, settings.port) as listener:
         greeting = _greeting(settings, listener.getsockname()[1], _has_keys(settings))
+        app = create_app(settings)
         config = uvicorn.Config(
-            create_app(settings),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -39,20 +42,26 @@ def run(settings: Settings) -> None:
         # uvicorn raises a signal again once it has stopped for it; by then all has ended well.
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, lambda *_: None)
-        _Server(config, greeting).run(sockets=[listener])
+        _Server(app, config, greeting).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens, and when it does."""
+    """Says where it listens, and when it does. Those who follow a log must not delay its end."""
 
-    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+    def __init__(self, app: FastAPI, config: uvicorn.Config, greeting: str) -> None:
         super().__init__(config)
+        self._app = app
         self._greeting = greeting
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         sys.stdout.write(self._greeting)
         sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        followers: Followers = self._app.state.followers
+        followers.close()
+        await super().shutdown(sockets)
 
 
 def _has_keys(settings: Settings) -> bool:

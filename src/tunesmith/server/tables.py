@@ -3,7 +3,7 @@
 from tunesmith.server.auth.tables import ApiKey
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
-from tunesmith.server.jobs.tables import Job, JobHistory
+from tunesmith.server.jobs.tables import Job, JobHistory, JobLog
 from tunesmith.server.kit.census import ListCount
 from tunesmith.server.kit.database import Base
 from tunesmith.server.metrics.tables import ReportedAction
@@ -19,6 +19,7 @@ __all__ = [
     "Experiment",
     "Job",
     "JobHistory",
+    "JobLog",
     "ListCount",
     "Org",
     "PulledModel",

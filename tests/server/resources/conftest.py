@@ -11,6 +11,7 @@ from tests.server.resources.house import CountingHint, House, Lab, Person, new_d
 
 from tunesmith.server.app import create_app
 from tunesmith.server.auth.tokens import TokenSigner
+from tunesmith.server.jobs.followers import Followers
 from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
@@ -32,7 +33,7 @@ def house(tmp_path: Path, database_url: str | None) -> Iterator[House]:
     signer = TokenSigner(b"k" * 32, timedelta(hours=1))
     hint, vault = CountingHint(), Vault(Fernet.generate_key())
     app.state.settings, app.state.database, app.state.vault = settings, database, vault
-    app.state.hint, app.state.signer = hint, signer
+    app.state.hint, app.state.signer, app.state.followers = hint, signer, Followers(database)
     # The client does not enter the app's lifespan: no scheduler runs, the tests play its part.
     stand_on(database, "lab")
     http = TestClient(app, raise_server_exceptions=False)

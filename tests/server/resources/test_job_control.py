@@ -41,8 +41,8 @@ def test_what_waits_pauses_at_once_and_what_runs_when_its_worker_has_ended(lab: 
     assert (status(lab, waits), status(lab, runs)) == ("Paused", "Pausing")
     assert lab.ada.get(lab.path)["status"] == "Pausing"
     with lab.house.database.read() as session:
-        reasons = {str(row.job_id): row.reason for row in session.query(JobHistory)}
-    assert reasons[waits] == reasons[runs] == "paused by ada"
+        why = {str(row.job_id): (row.actor, row.reason) for row in session.query(JobHistory)}
+    assert why[waits] == why[runs] == ("ada", "paused on request")
 
 
 @pytest.mark.parametrize("at", [*OTHERS, "Paused"])

@@ -351,8 +351,8 @@ def test_cancelling(lab: Lab):
         assert (stored(lab, waiting).status, stored(lab, running).status) == ("Canceled", "Canceling")
     assert lab.house.hint.woken == woken
     with lab.house.database.read() as session:
-        reasons = [row.reason for row in session.query(JobHistory) if str(row.job_id) == waiting]
-    assert reasons == ["cancelled by ada"]
+        why = [(row.actor, row.reason) for row in session.query(JobHistory) if str(row.job_id) == waiting]
+    assert why == [("ada", "cancelled on request")]
 
 
 @pytest.mark.parametrize("status", ["Done", "Error", "Pausing", "Paused"])

@@ -1,5 +1,7 @@
 """Rules of logging in."""
 
+from dataclasses import dataclass
+
 from sqlalchemy.orm import Session
 
 from tunesmith.server.auth import keys, repository
@@ -45,6 +47,32 @@ def authenticate(session: Session, claims: Claims) -> Caller:
     if found is None or found.user.id != claims.user_id:
         raise UnauthorizedError("The key behind this token is no longer valid: log in with another key")
     return caller_of(found)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The bearer of a token who reads for so long that it may expire, or the key behind it be revoked."""
+
+    signer: TokenSigner
+    token: str
+    org_name: str
+
+    def check_token(self) -> Claims:
+        """What the token says, which needs no database.
+
+        Raises:
+            UnauthorizedError: it has expired.
+        """
+        return self.signer.read(self.token)
+
+    def caller(self, session: Session) -> Caller:
+        """Who reads.
+
+        Raises:
+            UnauthorizedError: the token has expired, or the key was revoked.
+            ForbiddenError: the token is for another organisation.
+        """
+        return authorize(authenticate(session, self.check_token()), self.org_name)
 
 
 def caller_of(identity: Identity) -> Caller:

@@ -72,12 +72,11 @@ def pause_job(session: Session, caller: Caller, owner: Owner, job_id: UUID, hint
         raise NotFoundError(
             f"Only train or retrain jobs can be paused: job {job_id} is of {job.action}; cancel it instead"
         )
-    reason = f"paused by {caller.user_name}"
     match job.status:
         case Status.PENDING | Status.RESUMING:
-            transition(session, job.id, Status.PAUSED, reason)
+            transition(session, job.id, Status.PAUSED, "paused on request", caller.user_name)
         case Status.RUNNING:
-            transition(session, job.id, Status.PAUSING, reason)
+            transition(session, job.id, Status.PAUSING, "paused on request", caller.user_name)
         case status:
             raise BadRequestError(f"Job {job_id} is {status}: only jobs that wait or run can be paused")
     after_commit(session, hint.wake)
@@ -102,7 +101,7 @@ def resume_job(
         )
     if change.specs:
         job.specs = resumed_specs(job, change.specs)
-    transition(session, job.id, Status.RESUMING, f"resumed by {caller.user_name}")
+    transition(session, job.id, Status.RESUMING, "resumed on request", caller.user_name)
     job.waits_for = "Waits for the scheduler"
     after_commit(session, hint.wake)
 
@@ -153,4 +152,4 @@ def delete_job(
 
 def _cancel(session: Session, job: Job, caller: Caller) -> None:
     to = Status.CANCELING if job.status == Status.RUNNING else Status.CANCELED
-    transition(session, job.id, to, f"cancelled by {caller.user_name}")
+    transition(session, job.id, to, "cancelled on request", caller.user_name)

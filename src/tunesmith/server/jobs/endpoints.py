@@ -6,14 +6,13 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
-from tunesmith.protocol import JobFolder
 from tunesmith.server.jobs import callback_endpoints as callbacks
 from tunesmith.server.jobs import control_endpoints as control
+from tunesmith.server.jobs import log_endpoints as logs
 from tunesmith.server.jobs import service
-from tunesmith.server.jobs.dependencies import OwnerDep, OwnerId, OwnerIdDep
-from tunesmith.server.jobs.logs import Log, log_of
+from tunesmith.server.jobs.dependencies import LogPlaceDep, OwnerDep, OwnerId, OwnerIdDep
 from tunesmith.server.jobs.posting import post_job as post
 from tunesmith.server.jobs.repository import Owner
 from tunesmith.server.jobs.results import Selection
@@ -22,7 +21,6 @@ from tunesmith.server.kit.dependencies import (
     CallerDep,
     HintDep,
     ReadSession,
-    SettingsDep,
     VaultDep,
     WriteSession,
 )
@@ -35,7 +33,6 @@ _BINARY = "application/octet-stream"
 _FILE_REPLY: dict[int | str, dict[str, Any]] = {
     200: {"content": {_BINARY: {"schema": {"type": "string", "format": "binary"}}}}
 }
-_LOG_REPLY: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 ReturnSpecs = Annotated[bool | None, Query(description="Whether to show the specs.")]
 
@@ -98,11 +95,11 @@ def download(
     job_id: PathId,
     session: ReadSession,
     vault: VaultDep,
-    settings: SettingsDep,
+    place: LogPlaceDep,
 ) -> Response:
     """Download all result files of a job and its log as a tar.gz archive."""
     results = service.get_results(session, caller, owner, job_id, vault)
-    log = log_of(JobFolder(settings.jobs_dir / str(job_id)))
+    log = service.find_log(session, caller, owner, job_id, place)
     return _attachment(results.archive(log=log), f"{job_id}.tar.gz")
 
 
@@ -124,24 +121,6 @@ def download_selective_files(
     if len(chosen) == 1 and not tar_files:
         return _attachment(results.content(chosen[0]), chosen[0].key.rsplit("/", maxsplit=1)[-1])
     return _attachment(results.archive(chosen), f"{job_id}.tar.gz")
-
-
-@_shared.get("/jobs/{job_id}/logs", response_class=PlainTextResponse, responses=_LOG_REPLY)
-def get_log(
-    caller: CallerDep,
-    owner: OwnerDep,
-    job_id: PathId,
-    session: ReadSession,
-    settings: SettingsDep,
-    automl_experiment_index: Annotated[
-        int | None, Query(ge=0, le=2**31 - 1, description="The trial of a search.")
-    ] = None,
-) -> Response:
-    """Read the log of a job as far as it has been written."""
-    found = service.get_log(session, caller, owner, job_id, settings, automl_experiment_index)
-    if isinstance(found, Log):
-        return StreamingResponse(found.read(), media_type="text/plain")
-    return PlainTextResponse(found)
 
 
 @_shared.get("/jobs/{job_id}/schema")
@@ -194,14 +173,21 @@ def _of_dataset(dataset_id: OwnerId) -> None:
 router = APIRouter()
 router.include_router(control.of_many)
 # What only experiments have comes first: /jobs/{job_id} takes every path that is left.
-for _router in (control.of_experiments, _of_experiments, callbacks.router, control.shared, _shared):
+for _router in (
+    control.of_experiments,
+    _of_experiments,
+    callbacks.router,
+    control.shared,
+    logs.router,
+    _shared,
+):
     router.include_router(
         _router,
         prefix="/experiments/{experiment_id}",
         tags=["EXPERIMENT"],
         dependencies=[Depends(_of_experiment)],
     )
-for _router in (callbacks.router, control.shared, _shared):
+for _router in (callbacks.router, control.shared, logs.router, _shared):
     router.include_router(
         _router, prefix="/datasets/{dataset_id}", tags=["DATASET"], dependencies=[Depends(_of_dataset)]
     )

@@ -22,6 +22,8 @@ _POSITION = {
     name: case((IsJson(Job.details), Job.details[name])).label(name) for name in Position.model_fields
 }
 """What a job in short takes from its details, without the curves."""
+MESSAGE = _POSITION["message"]
+"""What a job's worker said last, or why the job failed."""
 
 
 class Kind(StrEnum):

@@ -109,6 +109,22 @@ class JobListRsp(Reply):
     pagination_info: PaginationInfo | None = None
 
 
+class JobChange(Reply):
+    """One change of a job's state. `actor` is the user or the server that made it."""
+
+    at: Moment
+    from_status: str | None
+    to_status: str
+    actor: str
+    reason: str
+
+
+class JobHistoryRsp(Reply):
+    """How a job came to its state, the oldest change first."""
+
+    changes: list[JobChange]
+
+
 class AutoMLTrial(Reply):
     """One experiment of a search."""
 

@@ -7,12 +7,11 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from tunesmith.networks import networks
-from tunesmith.protocol import JobFolder
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.checkpoints import epochs_of
 from tunesmith.server.jobs.details import Details
-from tunesmith.server.jobs.logs import Log, log_of
+from tunesmith.server.jobs.logs import Log, LogPlace
 from tunesmith.server.jobs.places import results_of
 from tunesmith.server.jobs.reach import check_readable, visible_job
 from tunesmith.server.jobs.replies import goal_of, reply_to
@@ -25,7 +24,6 @@ from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.errors import NotFoundError
 from tunesmith.server.kit.pagination import Page, fetch_page
 from tunesmith.server.kit.secrets import Vault
-from tunesmith.server.kit.settings import Settings
 from tunesmith.specs import Action, action_schema
 
 _NO_LOG = "Logs for the job are not available yet"
@@ -75,25 +73,40 @@ def get_schema(session: Session, caller: Caller, owner: Owner, job_id: UUID) -> 
     return action_schema(network.spec, Action(job.action), job.specs)
 
 
-def get_log(
-    session: Session, caller: Caller, owner: Owner, job_id: UUID, settings: Settings, trial: int | None
-) -> Log | str:
-    """The log of a job, or of a trial of a search; before it has one, what it waits for.
+def get_log(session: Session, caller: Caller, owner: Owner, job_id: UUID, place: LogPlace) -> Log | str:
+    """The log of a job; before it has one, what it waits for.
 
     Raises:
-        NotFoundError: the caller may see no such job there, it ended without a log, or has no such trial.
+        NotFoundError: the caller may see no such job there, or it ended without a log.
     """
     job = visible_job(session, caller, owner, job_id)
-    if trial is not None:
-        raise NotFoundError(
-            f"Job {job.id} is no search and has no experiment {trial}: leave automl_experiment_index out"
-        )
-    if log := log_of(JobFolder(settings.jobs_dir / str(job.id))):
+    if log := place.find(session, job):
         return log
     message = Details.load(job.details).message or job.waits_for
     if not message:
         raise NotFoundError(f"{_NO_LOG}.")
     return f"{_NO_LOG}. {message}\n"
+
+
+def check_trial(job_id: UUID, trial: int | None) -> None:
+    """Refuse to show the log of a trial.
+
+    Raises:
+        NotFoundError: one is asked for, and the job is no search.
+    """
+    if trial is not None:
+        raise NotFoundError(
+            f"Job {job_id} is no search and has no experiment {trial}: leave automl_experiment_index out"
+        )
+
+
+def find_log(session: Session, caller: Caller, owner: Owner, job_id: UUID, place: LogPlace) -> Log | None:
+    """The log of a job for its download, if it has one.
+
+    Raises:
+        NotFoundError: the caller may see no such job there.
+    """
+    return place.find(session, visible_job(session, caller, owner, job_id))
 
 
 def get_results(session: Session, caller: Caller, owner: Owner, job_id: UUID, vault: Vault) -> Results:

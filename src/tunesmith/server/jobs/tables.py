@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,6 +31,8 @@ class Job(Record):
 
     `inputs` is what was frozen when the job was posted (see `jobs.inputs.FrozenInputs`), `details` what
     its worker's events add up to (see `jobs.details.Details`), `events_offset` how far they were read.
+    `log_size` is the length of the log in bytes, `log_offsets` how much of its log file each server that
+    ran the job has put there (see `jobs.log_store`).
     An internal job (the pull of a dataset) is not listed.
 
     `slot` to `nodes` are what it occupies while it runs (see `scheduling.resources.Demand`), `queue` and
@@ -73,6 +75,8 @@ class Job(Record):
     waits_for: Mapped[str] = mapped_column(Text, default="")
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     events_offset: Mapped[int] = mapped_column(default=0)
+    log_size: Mapped[int] = mapped_column(BigInteger, default=0)
+    log_offsets: Mapped[dict[str, Any]] = mapped_column(default=dict)
     attempt: Mapped[int] = mapped_column(default=0)
     restarts: Mapped[int] = mapped_column(default=0)
     ran_on: Mapped[str | None] = mapped_column(String(64), default=None)
@@ -84,7 +88,7 @@ class Job(Record):
 
 
 class JobHistory(Base):
-    """One change of a job's state: who moved it, when and why."""
+    """One change of a job's state: who moved it, when and why. `actor` is a user or a server."""
 
     __tablename__ = "job_history"
 
@@ -94,3 +98,14 @@ class JobHistory(Base):
     from_status: Mapped[str] = mapped_column(String(16))
     to_status: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(500), default="")
+
+
+class JobLog(Base):
+    """A piece of a job's log, as bytes: programs write what they like. `position` is where it begins."""
+
+    __tablename__ = "job_logs"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)

@@ -106,6 +106,11 @@ class Database:
         writing = self.engine.execution_options(**WRITING)
         self._writers = sessionmaker(writing, expire_on_commit=False)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may work on it too."""
+        return self.engine.dialect.name != "sqlite"
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that only reads."""

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _DEFAULT_NAMESPACE = "/default/api/"
 _REQUEST_ID = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LEAVE = "tunesmith.leave_seat"
 _JSON = (b"content-type", b"application/json")
 
 
@@ -67,6 +68,8 @@ class Door:
 
     A request that holds a transaction needs a thread once more, to end it. If others took every thread and
     waited there for that transaction, none would go on.
+
+    A reply that lasts for hours and needs no thread meanwhile gives its seat back by `leave_seat`.
     """
 
     def __init__(self, app: ASGIApp, seats: int) -> None:
@@ -78,8 +81,24 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        async with self._seats:
+        seat = object()
+        await self._seats.acquire_on_behalf_of(seat)
+
+        def leave() -> None:
+            if scope.pop(_LEAVE, None):
+                self._seats.release_on_behalf_of(seat)
+
+        scope[_LEAVE] = leave
+        try:
             await self._app(scope, receive, send)
+        finally:
+            leave()
+
+
+def leave_seat(scope: Scope) -> None:
+    """Let the next request in, although this one has not ended. To be called on the event loop."""
+    if leave := scope.get(_LEAVE):
+        leave()
 
 
 class OneNamespace:

@@ -6,7 +6,7 @@ server, and each server notes the jobs that it runs itself.
 
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 JOBS = CollectorRegistry()
 
@@ -27,6 +27,18 @@ _ran = Histogram(
     buckets=_RUN_SECONDS,
     registry=JOBS,
 )
+_ends = Counter(
+    "tunesmith_job_ends",
+    "Jobs that ended; the cause is that of a failure.",
+    ("action", "network", "status", "cause"),
+    registry=JOBS,
+)
+_restarts = Counter(
+    "tunesmith_job_restarts",
+    "Workers that were lost and whose jobs were started again.",
+    ("action", "network"),
+    registry=JOBS,
+)
 
 
 def note_start(action: str, network: str | None, posted: datetime, started: datetime) -> None:
@@ -34,6 +46,15 @@ def note_start(action: str, network: str | None, posted: datetime, started: date
     _waited.labels(action, network or "").observe((started - posted).total_seconds())
 
 
-def note_end(action: str, network: str | None, status: str, started: datetime, ended: datetime) -> None:
-    """A job that had started has ended."""
-    _ran.labels(action, network or "", status).observe((ended - started).total_seconds())
+def note_end(
+    action: str, network: str | None, status: str, cause: str, started: datetime | None, ended: datetime
+) -> None:
+    """A job has ended. One that had started has a time for which it ran."""
+    _ends.labels(action, network or "", status, cause).inc()
+    if started is not None:
+        _ran.labels(action, network or "", status).observe((ended - started).total_seconds())
+
+
+def note_restart(action: str, network: str | None) -> None:
+    """A worker was lost, and its job is to be started again."""
+    _restarts.labels(action, network or "").inc()

@@ -1,6 +1,7 @@
 """Folds a worker's events into the job's row, each once, and settles how the job ends."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,13 @@ from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
+from tunesmith.server.jobs.log_store import MOST_AT_ONCE, begin_log, is_long, left_in, take_log
+from tunesmith.server.jobs.news import NEWS
 from tunesmith.server.jobs.queue import release as release_waiting
 from tunesmith.server.jobs.states import TERMINAL, Status, transition
 from tunesmith.server.jobs.tables import Job
-from tunesmith.server.kit.database import Database
+from tunesmith.server.kit.database import Database, after_commit
+from tunesmith.server.metrics.jobs import note_restart
 from tunesmith.server.models.pulls import set_pulled
 from tunesmith.server.scheduling.claims import release
 
@@ -28,15 +32,19 @@ class LeaseLostError(Exception):
 
 
 def fold(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bool:
-    """Take in the events written since the last call. True when the job needs no worker any more.
+    """Take in the log and the events written since the last call. True when the job needs no worker any more.
 
-    Events, offset and state change in one transaction, so that each event counts once.
+    Events, log, offsets and state change in one transaction, so that each counts once. A long piece of log
+    is taken before in parts: when the job is seen to have ended, its log is there.
 
     Raises:
         LeaseLostError: the lease is another's.
     """
+    while is_long(folder) and _take_much(database, job_id, token, folder):
+        pass
     with database.write() as session:
         job = _held(session, job_id, token)
+        source = job.lease_owner or ""
         tail = EventTail(folder, job.events_offset)
         events = list(tail.read())
         if events:
@@ -44,7 +52,32 @@ def fold(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bo
             job.events_offset = tail.offset
             for event in events:
                 _settle(session, job, event, folder)
+        _take_log(session, job, folder, source)
         return job.lease_token is None
+
+
+def take_rest_of_log(database: Database, job_id: UUID, folder: JobFolder, source: str) -> None:
+    """What the worker of this server (`source`) wrote until it was gone, also after the job had ended."""
+    with database.write() as session:
+        job = session.get(Job, job_id, with_for_update=True)
+        while job is not None and left_in(job, folder, source):
+            _take_log(session, job, folder, source)
+
+
+def _take_much(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bool:
+    """Take a part of the log, if there is more of it than one transaction takes."""
+    with database.write() as session:
+        job = _held(session, job_id, token)
+        source = job.lease_owner or ""
+        if left_in(job, folder, source) <= MOST_AT_ONCE:
+            return False
+        _take_log(session, job, folder, source)
+        return True
+
+
+def _take_log(session: Session, job: Job, folder: JobFolder, source: str) -> None:
+    if take_log(session, job, folder, source):
+        after_commit(session, partial(NEWS.tell, job.id))
 
 
 def settle_silent_end(
@@ -62,6 +95,7 @@ def settle_silent_end(
             job.restarts += 1
             again = f"the worker was lost: {ending}; restart {job.restarts} of {most}"
             transition(session, job.id, Status.RUNNING, again)
+            after_commit(session, partial(note_restart, job.action, job.network))
             return False
         tried = f", after {job.restarts} restarts" if job.restarts else ""
         lost = Failed(cause=Cause.LOST_WORKER, message=f"The worker was lost{tried}: {ending}.")
@@ -81,6 +115,8 @@ def begin_attempt(database: Database, job_id: UUID, token: UUID, server_id: str,
         if job.ran_on != server_id:
             job.events_offset = folder.events_size()
         job.ran_on = server_id
+        begin_log(session, job, folder, server_id)
+        after_commit(session, partial(NEWS.tell, job.id))
 
 
 def ran_here(database: Database, job_id: UUID, token: UUID, server_id: str) -> bool:

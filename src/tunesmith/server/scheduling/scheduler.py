@@ -1,6 +1,5 @@
 """The scheduler: claims jobs that may run, watches those that do, takes over those that lost their server."""
 
-import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ from sqlalchemy.orm import Session
 from tunesmith.server.jobs.queue import release_all
 from tunesmith.server.jobs.states import IllegalTransitionError, Status
 from tunesmith.server.kit.database import Database
-from tunesmith.server.kit.secrets import Vault, key_file
+from tunesmith.server.kit.installation import installation_id
+from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling import claims, servers
 from tunesmith.server.scheduling.claims import Claim
@@ -88,8 +88,7 @@ class Scheduler:
 
     def start(self) -> None:
         """Begin; returns at once."""
-        owner_file = self._settings.data_dir / "server_id"
-        self._owner = key_file(owner_file, lambda: secrets.token_hex(16).encode()).decode()
+        self._owner = installation_id(self._settings)
         with self._database.write() as session:
             servers.register(session, self._owner, self._capacity.nodes[0].name, self._capacity)
         if self._is_shared:

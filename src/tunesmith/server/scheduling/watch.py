@@ -26,6 +26,7 @@ from tunesmith.server.scheduling.folding import (
     settle_failure,
     settle_if_stopping,
     settle_silent_end,
+    take_rest_of_log,
 )
 from tunesmith.server.scheduling.requests import build_request
 from tunesmith.storage.errors import StorageError
@@ -119,6 +120,7 @@ class Watch(threading.Thread):
             worker = self._launch()
         while worker and not self._follow(worker):
             worker = self._launch()
+        take_rest_of_log(self._database, self.claim.job_id, self._folder, self._server_id)
 
     def _adopted(self) -> Worker | None:
         """The worker that this job has from a server before this one, if it lives."""
