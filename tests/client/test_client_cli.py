@@ -407,12 +407,69 @@ def test_a_job_is_shown_with_its_results(tiny: TinyServer, run: Run):
     assert "acc\t0.9877" in lines
 
 
-def test_a_log_is_followed_to_its_end(tiny: TinyServer, run: Run):
+def test_several_jobs_are_watched_to_the_end_of_the_last(tiny: TinyServer, run: Run):
+    second = {**FAILED, "id": "j2"}
     tiny.on("GET", f"{E1_JOBS}/j1", JOB, JOB, JOB | {"status": "Running"}, DONE)
-    no_log = Reply(400, {"error_desc": "Logs for the job are not available yet"})
-    tiny.on("GET", f"{E1_JOBS}/j1/logs", no_log, Reply(200, b"one\n"), Reply(200, b"one\ntwo [/x]\n"))
-    result = run("jobs", "logs", "j1", "--experiment", "e1", "-f", "--interval", "0.05")
-    assert result.stdout == "one\ntwo [/x]\n"
+    tiny.on("GET", f"{E1_JOBS}/j2", second)
+    result = run("jobs", "watch", "j1", "j2", "--experiment", "e1", "--interval", "0.05")
+    assert result.exit_code == ExitCode.FAILED
+    lines = result.stderr.splitlines()
+    assert lines[:3] == ["j1 train Pending", "j2 train Error", "j1 train Running"]
+    assert "Job j1 is Done. Fetch its files: tunesmith jobs download j1" in lines
+    assert "Error: The train job j2 ended as Error" in result.stderr
+    everything = run("jobs", "watch", "j1", "j2", "--experiment", "e1", "--json")
+    assert [one["id"] for one in json.loads(everything.stdout)] == ["j1", "j2"]
+
+
+def events(*parts: str) -> Reply:
+    return Reply(
+        200, "".join(f"{part}\n\n" for part in parts).encode(), {"Content-Type": "text/event-stream"}
+    )
+
+
+def test_a_log_is_followed_over_connections_that_break_to_its_end(tiny: TinyServer, run: Run):
+    tiny.on("GET", f"{E1_JOBS}/j1", JOB, FAILED)
+    broken = events(
+        "retry: 1000", 'event: status\ndata: {"status": "Running"}', "id: 9\ndata: one\ndata: two [/x]"
+    )
+    torn = Reply(200, b"id: 14\ndata: three\n\nid: 99\ndata: half", broken.headers)
+    expired = events('event: error\ndata: {"error_desc": "The token has expired", "error_code": 401}')
+    busy = Reply(503, {"error_desc": "too many", "error_code": 503})
+    end = events(": keep-alive", 'event: end\ndata: {"status": "Error"}')
+    tiny.on("GET", f"{E1_JOBS}/j1/logs", broken, torn, expired, busy, end)
+    result = run("jobs", "logs", "j1", "--experiment", "e1", "-f")
+    assert (result.exit_code, result.stdout) == (0, "one\ntwo [/x]\nthree\n")
+    asked = [one.headers for one in tiny.asked if one.path.endswith("/logs")]
+    assert {one["accept"] for one in asked} == {"text/event-stream"}
+    assert [one.get("last-event-id") for one in asked][:3] == [None, "9", "14"]
+
+
+def test_following_a_log_can_tell_how_the_job_ended(tiny: TinyServer, run: Run):
+    tiny.on("GET", f"{E1_JOBS}/j1", FAILED)
+    tiny.on("GET", f"{E1_JOBS}/j1/logs", events('event: end\ndata: {"status": "Error"}'))
+    result = run("jobs", "logs", "j1", "--experiment", "e1", "-f", "--exit-status")
+    assert result.exit_code == ExitCode.FAILED
+    assert "out of memory: The batch does not fit" in result.stderr
+
+
+def test_a_log_that_may_no_longer_be_read(tiny: TinyServer, run: Run):
+    tiny.on("GET", f"{E1_JOBS}/j1", JOB)
+    gone = events("id: 4\ndata: one", 'event: error\ndata: {"error_desc": "not found", "error_code": 404}')
+    tiny.on("GET", f"{E1_JOBS}/j1/logs", gone)
+    result = run("jobs", "logs", "j1", "--experiment", "e1", "-f")
+    assert (result.exit_code, result.stdout) == (ExitCode.NOT_FOUND, "one\n")
+
+
+def test_the_history_of_a_job_says_who_and_why(tiny: TinyServer, run: Run):
+    tiny.on("GET", f"{E1_JOBS}/j1", JOB)
+    change = {"at": "2026-11-25T10:00:00+00:00", "from_status": "Running", "to_status": "Canceling"}
+    change |= {"actor": "ada", "reason": "cancelled on request"}
+    tiny.on("GET", f"{E1_JOBS}/j1:history", {"changes": [change]})
+    (line,) = run("jobs", "history", "j1", "--experiment", "e1").stdout.splitlines()
+    assert line.split("\t")[1:] == ["Running", "Canceling", "ada", "cancelled on request"]
+    assert (
+        json.loads(run("jobs", "history", "j1", "--experiment", "e1", "--json").stdout)[0]["actor"] == "ada"
+    )
 
 
 def test_cancelling_says_how_the_job_stands(tiny: TinyServer, run: Run):
@@ -445,7 +502,7 @@ def test_ctrl_c_while_watching_leaves_the_job_alone(tiny: TinyServer, run: Run, 
     process.send_signal(2)
     _, rest = process.communicate(timeout=30)
     assert process.returncode == ExitCode.INTERRUPTED
-    assert "The job goes on. Stop it: tunesmith jobs cancel j1" in rest
+    assert "Job j1 goes on. Stop it: tunesmith jobs cancel j1" in rest
     assert not any(path.endswith(":cancel") for path in tiny.paths("POST"))
 
 

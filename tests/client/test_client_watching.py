@@ -55,13 +55,17 @@ def test_a_network_without_accuracy_shows_its_own_metric():
 def test_a_terminal_gets_one_line_that_is_gone_at_the_end():
     screen = Console(file=io.StringIO(), force_terminal=True, width=100)
     states = [job("Pending"), job(epoch=1, max_epoch=2), job("Done", epoch=2, max_epoch=2)]
-    assert watch(states, screen) is states[-1]
+    assert watch(states, screen) == [states[-1]]
     assert isinstance(screen.file, io.StringIO)
     written = screen.file.getvalue()
     assert "train" in written
     assert written.endswith("\x1b[2K"), "the line is erased"
 
 
-def test_watching_nothing_is_a_mistake():
-    with pytest.raises(ValueError, match="at least one state"):
-        watch([], Console(file=io.StringIO()))
+def test_several_jobs_have_a_line_each_with_their_ids():
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+    other = Job(id="j2", action="export", status="Done")
+    assert watch([job("Pending"), other, job("Done")], screen, named=True) == [job("Done"), other]
+    assert isinstance(screen.file, io.StringIO)
+    assert "train j1" in screen.file.getvalue()
+    assert "export j2" in screen.file.getvalue()

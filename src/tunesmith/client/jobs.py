@@ -1,14 +1,14 @@
 """Jobs: actions that run on an experiment."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 from tunesmith.client.archive import unpack
-from tunesmith.client.errors import APIError, JobFailedError, NotFoundError
-from tunesmith.client.models import Job, Outcome
+from tunesmith.client.errors import JobFailedError, NotFoundError
+from tunesmith.client.following import LogFollower
+from tunesmith.client.models import Job, JobChange, Outcome
 from tunesmith.client.session import Session
 from tunesmith.client.transport import QueryValue
 from tunesmith.client.waiting import states
@@ -148,10 +148,29 @@ class Jobs:
 
     def follow(self, job: Job, *, interval: float = 1.0, timeout: float | None = None) -> Iterator[Job]:
         """The job each time that it has changed, until it has ended; looks every `interval` seconds."""
-        what = f"Job {job.id}"
-        for state in states(lambda: self.refresh(job), what=what, interval=interval, timeout=timeout):
-            yield state
-            if state.ended:
+        return self.follow_several([job], interval=interval, timeout=timeout)
+
+    def follow_several(
+        self, jobs: Sequence[Job], *, interval: float = 1.0, timeout: float | None = None
+    ) -> Iterator[Job]:
+        """Each of the jobs each time that it has changed, until all have ended.
+
+        Raises:
+            WaitTimeoutError: `timeout` seconds were not enough.
+        """
+        last: dict[str, Job] = {}
+
+        def look() -> tuple[Job, ...]:
+            going_on = [job for job in jobs if job.id not in last or not last[job.id].ended]
+            return tuple(self.refresh(job) for job in going_on)
+
+        what = f"Job {', '.join(job.id for job in jobs)}"
+        for found in states(look, what=what, interval=interval, timeout=timeout):
+            for job in found:
+                if job != last.get(job.id):
+                    last[job.id] = job
+                    yield job
+            if all(last[job.id].ended for job in jobs):
                 return
 
     def wait(self, job: Job, *, interval: float = 1.0, timeout: float | None = None) -> Job:
@@ -167,18 +186,21 @@ class Jobs:
             raise JobFailedError(job)
         return job
 
-    def follow_log(self, job: Job, *, interval: float = 1.0) -> Iterator[str]:
-        """The log as it grows, piece by piece, until the job has ended."""
-        seen = ""
-        while True:
-            job = self.refresh(job)  # before the log, so that the log of an ended job is whole
-            text = self._log_so_far(job)
-            if text != seen:
-                yield text.removeprefix(seen)
-                seen = text
-            if job.ended:
-                return
-            time.sleep(interval)
+    def follow_log(self, job: Job, *, patience: float = 60.0) -> Iterator[str]:
+        """The log from its beginning and as it grows, in pieces of whole lines, until the job has ended.
+
+        A connection that breaks, as when the server is started again, is made anew, and no line comes twice.
+
+        Raises:
+            APIError: the caller may not read it (any more).
+            ConnectionFailedError: the server has not answered for `patience` seconds.
+        """
+        return LogFollower(self._session, f"{self._path(job)}/logs", patience).lines()
+
+    def history(self, job: Job) -> tuple[JobChange, ...]:
+        """How the job came to its state: each change with its time, who made it and why, the oldest first."""
+        reply = self._session.call("GET", self._path(job, verb="history"))
+        return tuple(JobChange.model_validate(one) for one in reply["changes"])
 
     def files(self, job: Job) -> tuple[str, ...]:
         """The names of the files that the job wrote."""
@@ -207,15 +229,6 @@ class Jobs:
         """The jobs of an experiment, newest first."""
         path = self._session.path("experiments", experiment_id, "jobs")
         return tuple(Job.model_validate(one) for one in self._session.pages(path, "jobs", {}))
-
-    def _log_so_far(self, job: Job) -> str:
-        """The log, empty while a job has not begun one."""
-        try:
-            return self.logs(job)
-        except APIError:
-            if job.ended:
-                raise
-            return ""
 
     def _outcomes(self, method: str, path: str, body: Mapping[str, Any]) -> tuple[Outcome, ...]:
         reply = self._session.call(method, path, body=body)

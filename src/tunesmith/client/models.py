@@ -163,3 +163,15 @@ class Job(Resource):
         """How far it is and what it measured."""
         details = self.job_details.get(self.id)
         return Progress.read(details if isinstance(details, dict) else {})
+
+
+class JobChange(BaseModel):
+    """One change of a job's state. `actor` is the user or the server that made it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    at: datetime
+    from_status: str | None = None
+    to_status: str
+    actor: str = ""
+    reason: str = ""

@@ -52,10 +52,15 @@ class Session:
         return self._logged_in(lambda: self.transport.text(path))
 
     @contextmanager
-    def stream(self, path: str, query: Mapping[str, QueryValue] | None = None) -> Iterator[Iterator[bytes]]:
+    def stream(
+        self,
+        path: str,
+        query: Mapping[str, QueryValue] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[Iterator[bytes]]:
         """The reply to a GET in chunks."""
         with ExitStack() as stack:
-            yield self._logged_in(lambda: stack.enter_context(self.transport.stream(path, query)))
+            yield self._logged_in(lambda: stack.enter_context(self.transport.stream(path, query, headers)))
 
     def pages(
         self, path: str, key: str, query: Mapping[str, QueryValue | None]

@@ -96,9 +96,15 @@ class Transport:
         return self._answer("GET", path, None, query, False).text
 
     @contextmanager
-    def stream(self, path: str, query: Mapping[str, QueryValue] | None = None) -> Iterator[Iterator[bytes]]:
+    def stream(
+        self,
+        path: str,
+        query: Mapping[str, QueryValue] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[Iterator[bytes]]:
         """The reply to a GET in chunks, for bodies that may not fit in memory."""
         request = self._request("GET", path, None, query)
+        request.headers.update(headers or {})
         response = self._send(request, repeatable=True, stream=True)
         try:
             yield self._chunks(response)

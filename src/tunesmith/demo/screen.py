@@ -32,7 +32,7 @@ class Step:
     def watch(self, states: Iterable[Job]) -> Job:
         """Show a job while it runs; its last state."""
         self._spinner.stop()
-        self.job = watch(states, self._moving)
+        self.job = watch(states, self._moving)[-1]
         return self.job
 
 

@@ -5,7 +5,10 @@ from tests.server.resources import (
     test_bases,
     test_datasets,
     test_experiments,
+    test_following,
     test_job_control,
+    test_job_history,
+    test_job_logs,
     test_jobs,
     test_metrics,
     test_odd_rows,
@@ -32,6 +35,14 @@ test_deletion_race = test_jobs.test_deleting_an_experiment_while_jobs_are_posted
 test_pausing = test_job_control.test_what_waits_pauses_at_once_and_what_runs_when_its_worker_has_ended
 test_cancelling_all = test_job_control.test_all_jobs_of_an_experiment_are_cancelled
 test_deleting_several = test_job_control.test_several_jobs_are_forgotten_and_each_has_an_outcome
+test_history = test_job_history.test_who_did_what_and_why
+running = test_following.running
+web = test_following.web
+test_log_bytes = test_job_logs.test_whatever_happens_when_no_byte_is_lost_or_comes_twice
+test_log_middle = test_job_logs.test_the_middle_of_a_log_that_has_no_end_is_dropped_and_the_log_says_so
+test_log_deletion = test_job_logs.test_a_deleted_job_has_no_log_any_more
+test_following_a_log = test_following.test_what_there_is_comes_and_then_lines_as_they_are_written
+test_following_a_crowd = test_following.test_followers_take_no_seats_and_leave_no_trace
 test_odd_details = test_odd_rows.test_odd_details_are_shown_as_far_as_they_make_sense
 desk = test_metrics.desk
 test_metrics_of_jobs = test_metrics.test_jobs_datasets_and_slots_are_counted_as_they_are

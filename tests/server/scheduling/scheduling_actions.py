@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from typing import Any
 
@@ -30,6 +31,8 @@ def act(run: Run) -> dict[str, Any]:
             raise ValueError("a defect")
         case "distill":
             return _fails_when_stopped(run)
+        case "augment":
+            return _talks(run)
         case "pull":
             return {"valid": False, "sentence": "classes.txt is missing.", "counts": {}, "findings": []}
     raise AssertionError(run.request.action)
@@ -50,6 +53,16 @@ def _until_stopped(run: Run) -> dict[str, Any]:
     while True:
         run.raise_if_stopped()
         time.sleep(0.01)
+
+
+def _talks(run: Run) -> dict[str, Any]:
+    """Writes what is no text, and goes on with it in the next attempt if it is stopped."""
+    sys.stdout.buffer.write(b"caf\xe9 %d\n" % run.request.attempt * 100)
+    run.report(Progress(epoch=1, max_epoch=2))
+    while run.request.attempt == 1:
+        run.raise_if_stopped()
+        time.sleep(0.01)
+    return {}
 
 
 def _fails_when_stopped(run: Run) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """tunesmith jobs ..."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -9,7 +10,7 @@ from tunesmith.client.client import Client
 from tunesmith.client.commands.edits import read_object, with_edits
 from tunesmith.client.commands.exits import ExitCode
 from tunesmith.client.commands.output import JsonFlag, Output, readable_size
-from tunesmith.client.commands.watching import epochs, headline, watch
+from tunesmith.client.commands.watching import epochs, headline, last_of, watch
 from tunesmith.client.config import connect
 from tunesmith.client.errors import JobFailedError
 from tunesmith.client.models import Job
@@ -49,7 +50,7 @@ def run(
             return
         if not as_json:
             output.line(job.id)
-        _watch(client, job, output, interval=1.0)
+        _watch(client, [job], output, interval=1.0)
 
 
 @app.command("list")
@@ -79,10 +80,15 @@ def show(job: JobId, experiment: Owner = None, as_json: JsonFlag = False) -> Non
 
 
 @app.command("watch")
-def watch_(job: JobId, experiment: Owner = None, interval: Interval = 1.0, as_json: JsonFlag = False) -> None:
-    """Watch a job until it ends; Ctrl-C stops watching, not the job."""
+def watch_(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of the jobs.")],
+    experiment: Owner = None,
+    interval: Interval = 1.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Watch jobs until they end; Ctrl-C stops watching, not the jobs."""
     with connect() as client:
-        _watch(client, located(client, job, experiment), Output(as_json), interval)
+        _watch(client, [located(client, job, experiment) for job in jobs], Output(as_json), interval)
 
 
 @app.command()
@@ -90,7 +96,9 @@ def logs(
     job: JobId,
     experiment: Owner = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
-    interval: Interval = 1.0,
+    exit_status: Annotated[
+        bool, typer.Option("--exit-status", help="With -f: fail if the job does not end as Done.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the log of a job."""
@@ -100,10 +108,22 @@ def logs(
         if as_json:
             output.document({"id": found.id, "log": client.jobs.logs(found)})
         elif follow:
-            for text in client.jobs.follow_log(found, interval=interval):
-                output.text(text)
+            _follow(client, found, output, exit_status)
         else:
             output.text(client.jobs.logs(found))
+
+
+@app.command()
+def history(job: JobId, experiment: Owner = None, as_json: JsonFlag = False) -> None:
+    """Show how a job came to its state: when, by whom and why."""
+    output = Output(as_json)
+    with connect() as client:
+        changes = client.jobs.history(located(client, job, experiment))
+    if as_json:
+        output.document([one.model_dump(mode="json") for one in changes])
+        return
+    rows = [(one.at, one.from_status or "", one.to_status, one.actor, one.reason) for one in changes]
+    output.rows(("TIME", "FROM", "TO", "BY", "WHY"), rows)
 
 
 @app.command()
@@ -155,18 +175,40 @@ def located(client: Client, job_id: str, experiment_id: str | None) -> Job:
     return client.jobs.get(experiment_id, job_id) if experiment_id else client.jobs.find(job_id)
 
 
-def _watch(client: Client, job: Job, output: Output, interval: float) -> None:
-    states = client.jobs.follow(job, interval=interval)
+def _follow(client: Client, job: Job, output: Output, exit_status: bool) -> None:
     try:
-        ended = [*states][-1] if output.as_json else watch(states, output.stderr)
+        for text in client.jobs.follow_log(job):
+            output.text(text)
     except KeyboardInterrupt:
-        output.tell(f"The job goes on. Stop it: tunesmith jobs cancel {job.id}")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    if output.as_json:
-        output.document(ended.raw())
-    if ended.status != "Done":
+        _leave([job], output)
+    ended = client.jobs.refresh(job)
+    if exit_status and ended.status != "Done":
         raise JobFailedError(ended)
-    output.tell(f"Job {ended.id} is Done. Fetch its files: tunesmith jobs download {ended.id}")
+
+
+def _watch(client: Client, jobs: Sequence[Job], output: Output, interval: float) -> None:
+    states = client.jobs.follow_several(jobs, interval=interval)
+    try:
+        ended = last_of(states) if output.as_json else watch(states, output.stderr, named=len(jobs) > 1)
+    except KeyboardInterrupt:
+        _leave(jobs, output)
+    if output.as_json:
+        found = [one.raw() for one in ended]
+        output.document(found[0] if len(found) == 1 else found)
+    for job in ended:
+        if job.status == "Done":
+            output.tell(f"Job {job.id} is Done. Fetch its files: tunesmith jobs download {job.id}")
+    failed = [job for job in ended if job.status != "Done"]
+    for job in failed[:-1]:
+        output.failure(JobFailedError(job))
+    if failed:
+        raise JobFailedError(failed[-1])
+
+
+def _leave(jobs: Sequence[Job], output: Output) -> NoReturn:
+    for job in jobs:
+        output.tell(f"Job {job.id} goes on. Stop it: tunesmith jobs cancel {job.id}")
+    raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _fields(job: Job) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""A job on the screen while it runs."""
+"""Jobs on the screen while they run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,9 +13,10 @@ from tunesmith.client.progress import Progress as JobProgress
 
 
 class JobBar:
-    """One live line: action, bar, epoch, loss, the metric that counts, time left."""
+    """A live line a job: action, bar, epoch, loss, the metric that counts, time left."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, named: bool = False) -> None:
+        self._named = named
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
             TextColumn("{task.description}", style="bold"),
@@ -26,7 +27,7 @@ class JobBar:
             console=console,
             transient=True,
         )
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -38,7 +39,7 @@ class JobBar:
         self._progress.stop()
 
     def __rich__(self) -> RenderableType:
-        """The line as it was last drawn."""
+        """The lines as they were last drawn."""
         return self._progress.get_renderable()
 
     def show(self, job: Job) -> None:
@@ -50,46 +51,49 @@ class JobBar:
             "left": left(job),
         }
         done, total = _measure(job)
-        if self._task is None:
-            self._task = self._progress.add_task(job.action, total=total, **fields)
-        self._progress.update(self._task, total=total, completed=done, **fields)
+        if job.id not in self._tasks:
+            title = f"{job.action} {job.id}" if self._named else job.action
+            self._tasks[job.id] = self._progress.add_task(title, total=total, **fields)
+        self._progress.update(self._tasks[job.id], total=total, completed=done, **fields)
 
 
 class JobLines:
-    """The same for a pipe: a line whenever the state has changed or an epoch was measured."""
+    """The same for a pipe: a line whenever a state has changed or an epoch was measured."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, named: bool = False) -> None:
         self._console = console
-        self._last = ""
+        self._named = named
+        self._last: dict[str, str] = {}
 
     def show(self, job: Job) -> None:
         """Write a line if there is something new."""
         progress = job.progress
-        words = [job.action, job.status, epochs(progress, progress.measured_epoch), *headline(progress)]
+        name = job.id if self._named else ""
+        words = [name, job.action, job.status, epochs(progress, progress.measured_epoch), *headline(progress)]
         line = " ".join(word for word in words if word)
-        if line != self._last:
+        if line != self._last.get(job.id):
             self._console.print(Text(line), soft_wrap=True)
-            self._last = line
+            self._last[job.id] = line
 
 
-def watch(states: Iterable[Job], console: Console) -> Job:
-    """Show the states of a job as they come; the last of them.
+def watch(states: Iterable[Job], console: Console, *, named: bool = False) -> list[Job]:
+    """Show the states of jobs as they come; the last of each, in the order of their first ones.
 
-    Raises:
-        ValueError: there is none.
+    `named` shows ids too, to tell several jobs apart.
     """
-    last: Job | None = None
     if not console.is_terminal:
-        lines = JobLines(console)
-        for last in states:
-            lines.show(last)
-    else:
-        with JobBar(console) as bar:
-            for last in states:
-                bar.show(last)
-    if last is None:
-        raise ValueError("a job has at least one state")
-    return last
+        return last_of(states, JobLines(console, named).show)
+    with JobBar(console, named) as bar:
+        return last_of(states, bar.show)
+
+
+def last_of(states: Iterable[Job], show: Callable[[Job], None] = lambda _: None) -> list[Job]:
+    """The last state of each job."""
+    last: dict[str, Job] = {}
+    for job in states:
+        last[job.id] = job
+        show(job)
+    return list(last.values())
 
 
 def epochs(progress: JobProgress, epoch: int) -> str:
