@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -12,10 +13,14 @@ from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 from tests.server.resources.house import House, Lab, Person
 
+from tunesmith.protocol import Cause
+from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.states import Status
+from tunesmith.server.kit.database import now
 from tunesmith.server.kit.platform import Node
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.metrics import telemetry
+from tunesmith.server.metrics.jobs import note_restart
 from tunesmith.server.metrics.requests import Measured, RequestMetrics
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.resources import Capacity, Demand
@@ -68,8 +73,9 @@ def test_jobs_datasets_and_slots_are_counted_as_they_are(house: House, lab: Lab)
     training = {"action": "train", "network": "classification_pyt"}
     assert value(samples, "jobs", status="Done", **training) == 1
     assert value(samples, "jobs", status="Pending", **training) == 1
-    assert value(samples, "queue_length", slot="cpu") == 1
-    assert value(samples, "queue_length", slot="gpu") == 0
+    assert value(samples, "queue_length", slot="cpu", status="Pending") == 1
+    assert value(samples, "queue_length", slot="cpu", status="Resuming") == 0
+    assert value(samples, "queue_length", slot="gpu", status="Pending") == 0
     assert value(samples, "datasets", status="pull_complete") == 2
     assert value(samples, "slots", slot="cpu", state="used") == 1
     assert value(samples, "slots", slot="cpu", state="free") == 1
@@ -94,6 +100,38 @@ def test_how_long_a_job_waited_and_ran_is_noted_when_it_is_committed(house: Hous
     assert more(running, before, "job_seconds_count", status="Error") == 0
     assert more(ended, running, "job_seconds_count", status="Error") == 1
     assert more(ended, running, "job_start_latency_seconds_count") == 0
+
+
+def test_the_longest_wait_is_that_of_the_first_in_the_queue(house: House, lab: Lab) -> None:
+    assert value(scrape(house), "queue_oldest_seconds", slot="cpu") == 0
+    for hours in (1, 3):
+        house.change(lab.post("train", {}), created_on=now() - timedelta(hours=hours))
+    resumed = lab.post("train", {})  # posted long ago, and waiting for a moment only
+    house.change(resumed, created_on=now() - timedelta(hours=9))
+    house.move(resumed, Status.PAUSED, Status.RESUMING)
+    samples = scrape(house)
+    assert value(samples, "queue_oldest_seconds", slot="cpu") == pytest.approx(3 * 3600, abs=60)
+    assert value(samples, "queue_length", slot="cpu", status="Resuming") == 1
+    assert value(samples, "queue_oldest_seconds", slot="io") == 0
+
+
+def test_ends_are_counted_by_their_cause_and_restarts_too(house: House, lab: Lab) -> None:
+    labels = {"action": "train", "network": "classification_pyt"}
+    before = scrape(house)
+    failed, gone = lab.post("train", {}), lab.post("train", {})
+    house.change(failed, details=Details.of_failure(Cause.OUT_OF_MEMORY, "m").model_dump(mode="json"))
+    house.move(failed, Status.RUNNING, Status.ERROR)
+    house.move(gone, Status.CANCELED)
+    note_restart("train", "classification_pyt")
+    after = scrape(house)
+
+    def more(name: str, **extra: str) -> float:
+        return value(after, name, **labels, **extra) - value(before, name, **labels, **extra)
+
+    assert more("job_ends_total", status="Error", cause="out of memory") == 1
+    assert more("job_ends_total", status="Canceled", cause="") == 1
+    assert more("job_seconds_count", status="Canceled") == 0  # it never ran
+    assert more("job_restarts_total") == 1
 
 
 def test_requests_are_counted_by_template_and_not_by_path(house: House, lab: Lab) -> None:

@@ -21,7 +21,7 @@ from tunesmith.server.metrics.jobs import note_end, note_start
 _CAUSE = case((IsJson(Job.details), Job.details["cause"])).label("cause")
 """Why a job failed, where its details tell."""
 _LAST_CHANGE = select(func.max(JobHistory.at)).where(JobHistory.job_id == Job.id).correlate(Job)
-_SINCE = func.coalesce(_LAST_CHANGE.scalar_subquery(), Job.created_on)
+SINCE = func.coalesce(_LAST_CHANGE.scalar_subquery(), Job.created_on)
 """Since when a job has been in its state."""
 
 _log = structlog.get_logger()
@@ -96,7 +96,7 @@ def transition(session: Session, job_id: UUID, to: Status, reason: str, actor: s
     Raises:
         IllegalTransitionError: the table of legal moves does not hold this one, or another came first.
     """
-    found, since = session.execute(select(Job.status, _SINCE).where(Job.id == job_id)).one()
+    found, since = session.execute(select(Job.status, SINCE).where(Job.id == job_id)).one()
     if to not in LEGAL[Status(found)]:
         raise IllegalTransitionError(job_id, found, to)
     moment = now()

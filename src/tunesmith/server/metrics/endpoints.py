@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from tunesmith.server.jobs.followers import Followers
 from tunesmith.server.kit.dependencies import ReadSession, WriteSession
 from tunesmith.server.metrics import telemetry
 from tunesmith.server.metrics.access import Watcher
@@ -23,7 +24,8 @@ def metrics(request: Request, session: ReadSession) -> Response:
     """Metrics of the server, for Prometheus."""
     registry: CollectorRegistry = request.app.state.metrics
     scheduler: Scheduler = request.app.state.scheduler
-    parts = (registry, JOBS, Snapshot(session, scheduler.slots()))
+    followers: Followers = request.app.state.followers
+    parts = (registry, JOBS, Snapshot(session, scheduler.slots(), followers.count))
     return Response(b"".join(map(generate_latest, parts)), media_type=CONTENT_TYPE_LATEST)
 
 

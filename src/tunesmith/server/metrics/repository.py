@@ -1,13 +1,14 @@
 """Counts of what the database holds: each is one query that an index answers."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets.tables import Dataset
-from tunesmith.server.jobs.states import WAITING
+from tunesmith.server.jobs.states import SINCE, WAITING
 from tunesmith.server.jobs.tables import Job
 
 
@@ -27,16 +28,23 @@ def count_jobs(session: Session) -> Sequence[JobCount]:
     return [JobCount(*row) for row in session.execute(query)]
 
 
-def queue_lengths(session: Session) -> dict[str, int]:
-    """Jobs that wait, pulls of datasets too, by the kind of slot that they will take."""
-    query = select(Job.slot, func.count()).where(Job.status.in_(WAITING)).group_by(Job.slot)
-    return _by_name(session, query)
+class Waiting(NamedTuple):
+    """Jobs that wait for the same kind of slot in the same state, and since when the first of them does."""
+
+    slot: str
+    status: str
+    jobs: int
+    since: datetime
+
+
+def waiting_jobs(session: Session) -> Sequence[Waiting]:
+    """Jobs that wait, pulls of datasets too. One that is resumed waits since then."""
+    kinds = (Job.slot, Job.status)
+    query = select(*kinds, func.count(), func.min(SINCE)).where(Job.status.in_(WAITING)).group_by(*kinds)
+    return [Waiting(*row) for row in session.execute(query)]
 
 
 def count_datasets(session: Session) -> dict[str, int]:
     """Datasets by the status of their pull."""
-    return _by_name(session, select(Dataset.status, func.count()).group_by(Dataset.status))
-
-
-def _by_name(session: Session, query: Select[str, int]) -> dict[str, int]:
-    return {row[0]: row[1] for row in session.execute(query)}
+    query = select(Dataset.status, func.count()).group_by(Dataset.status)
+    return {row.status: row[1] for row in session.execute(query)}

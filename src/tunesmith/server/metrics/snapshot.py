@@ -7,6 +7,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from tunesmith.server.health.build import this_build
+from tunesmith.server.jobs.states import WAITING
+from tunesmith.server.kit.database import now
 from tunesmith.server.metrics import repository
 from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.slots import SlotUse
@@ -15,16 +17,20 @@ from tunesmith.server.scheduling.slots import SlotUse
 class Snapshot(Collector):
     """Everything that is looked up instead of counted along the way."""
 
-    def __init__(self, session: Session, slots: Mapping[Slot, SlotUse]) -> None:
+    def __init__(self, session: Session, slots: Mapping[Slot, SlotUse], followers: int) -> None:
         self._session = session
         self._slots = slots
+        self._followers = followers
 
     def collect(self) -> Iterator[Metric]:
         """The metrics, each looked up when it is asked for."""
         yield self._jobs()
-        yield self._queue()
+        yield from self._queue()
         yield self._datasets()
         yield self._slot_uses()
+        yield GaugeMetricFamily(
+            "tunesmith_log_followers", "Readers that follow the log of a job here.", self._followers
+        )
         yield InfoMetricFamily("tunesmith_build", "Which tunesmith this is.", value=this_build().model_dump())
 
     def _jobs(self) -> Metric:
@@ -35,12 +41,26 @@ class Snapshot(Collector):
             family.add_metric((one.status, one.action, one.network or ""), one.jobs)
         return family
 
-    def _queue(self) -> Metric:
-        family = GaugeMetricFamily("tunesmith_queue_length", "Jobs that wait to start.", labels=("slot",))
-        waiting = repository.queue_lengths(self._session)
+    def _queue(self) -> Iterator[Metric]:
+        """What waits is in the database, and the same on all servers of it."""
+        length = GaugeMetricFamily(
+            "tunesmith_queue_length", "Jobs that wait to start.", labels=("slot", "status")
+        )
+        oldest = GaugeMetricFamily(
+            "tunesmith_queue_oldest_seconds",
+            "How long the first of the jobs that wait has waited.",
+            labels=("slot",),
+        )
+        waiting = repository.waiting_jobs(self._session)
+        jobs = {(one.slot, one.status): one.jobs for one in waiting}
+        moment = now()
         for slot in Slot:
-            family.add_metric((slot.value,), waiting.get(slot.value, 0))
-        return family
+            for status in sorted(WAITING):
+                length.add_metric((slot.value, status.value), jobs.get((slot.value, status.value), 0))
+            waits = [(moment - one.since).total_seconds() for one in waiting if one.slot == slot]
+            oldest.add_metric((slot.value,), max(waits, default=0.0))
+        yield length
+        yield oldest
 
     def _datasets(self) -> Metric:
         family = GaugeMetricFamily(
