@@ -66,6 +66,7 @@ _JOB_READS = (
     "GET {owner}/jobs/{job_id}:download_selective_files",
     "GET {owner}/jobs/{job_id}/logs",
     "GET {owner}/jobs/{job_id}/schema",
+    "GET {owner}/jobs/{job_id}:history",
 )
 _JOB_WRITES = (
     "POST {owner}/jobs",

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
 from itertools import count
@@ -37,11 +37,14 @@ def work(launch: Launch, tether: Tether) -> int:
     with _log_to(folder), _only_worker(folder):
         run = Run(folder, launch.secrets, stop, on_report=tether.poke)
         request = run.request
+        os.environ.update(launch.environment)
         os.environ["TUNESMITH_JOB_TOKEN"] = launch.token
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(index) for index in request.resources.gpus)
         run.report(
             Started(pid=os.getpid(), host=socket.gethostname(), message=f"{request.action} has started")
         )
+        if launch.withheld:
+            run.note(_withheld(launch.withheld))
         ended = threading.Event()
         threading.Thread(target=_beat, args=(run, tether, ended), daemon=True).start()
         try:
@@ -67,6 +70,11 @@ def _outcome(run: Run, tether: Tether) -> Done | Failed | Interrupted:
         print(f"Failed ({failure.cause}): {failure.message} {failure.advice}", flush=True)  # noqa: T201
         return failure
     return Done(message=f"{run.request.action} is done", outcome=outcome)
+
+
+def _withheld(reasons: Mapping[str, str]) -> str:
+    shown = "; ".join(f"{name} ({reason})" for name, reason in sorted(reasons.items()))
+    return f"These docker_env_vars of the experiment do nothing here: {shown}."
 
 
 def _beat(run: Run, tether: Tether, ended: threading.Event) -> None:

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         description="Hosts and networks, separated by commas, that the url of a dataset may lead to although "
         "they are not public, over http:// too.",
     )
+    job_variables: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names of variables, separated by commas, that an experiment's docker_env_vars may set "
+        "for its jobs beside those of trackers; `*` stands for anything.",
+    )
     max_download_gb: float = Field(
         100, gt=0, description="Largest file in GB that the url of a dataset may lead to."
     )
@@ -123,9 +128,9 @@ class Settings(BaseSettings):
             return tuple(Path(part) for part in value.split(os.pathsep) if part)
         return value
 
-    @field_validator("private_hosts", mode="before")
+    @field_validator("private_hosts", "job_variables", mode="before")
     @classmethod
-    def _split_hosts(cls, value: object) -> object:
+    def _split_names(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value

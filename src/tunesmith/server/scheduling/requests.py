@@ -12,6 +12,7 @@ from tunesmith.server.datasets.sources import secrets_of
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.checkpoints import choose_files
+from tunesmith.server.jobs.environment import JobEnvironment, job_environment
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import Database
@@ -61,6 +62,14 @@ def build_request(
         resources=Resources(threads=_threads(settings), gpus=claim.gpus),
     )
     return request, secrets
+
+
+def environment_of(database: Database, vault: Vault, settings: Settings, job_id: UUID) -> JobEnvironment:
+    """The variables that the job gets from its experiment, as they are now."""
+    with database.read() as session:
+        query = select(Experiment.sealed_private).join(Job, Job.experiment_id == Experiment.id)
+        sealed = session.scalar(query.where(Job.id == job_id))
+    return job_environment(vault.open(sealed).get("docker_env_vars") or {}, settings.job_variables)
 
 
 def _model_input(identity: UUID, settings: Settings) -> ModelInput:

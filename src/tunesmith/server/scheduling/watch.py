@@ -28,7 +28,7 @@ from tunesmith.server.scheduling.folding import (
     settle_silent_end,
     take_rest_of_log,
 )
-from tunesmith.server.scheduling.requests import build_request
+from tunesmith.server.scheduling.requests import build_request, environment_of
 from tunesmith.storage.errors import StorageError
 
 LINGER_SECONDS = 5.0
@@ -175,11 +175,14 @@ class Watch(threading.Thread):
             request, secrets = build_request(self._database, self._vault, self._settings, self.claim)
             self._folder.create(request)
             token = TokenSigner.of(self._settings).sign_job(self.claim.job_id)
+            variables = environment_of(self._database, self._vault, self._settings, self.claim.job_id)
             launch = Launch(
                 folder=self._folder.root.resolve(),
                 secrets=secrets,
                 token=token,
                 lease_seconds=self._settings.lease_seconds,
+                environment=dict(variables.passed),
+                withheld=dict(variables.withheld),
             )
             worker = self._executor.launch(launch, self.claim.demand.slot)
         except ServiceError as error:

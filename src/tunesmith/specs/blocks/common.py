@@ -7,18 +7,18 @@ RESULTS = "results go to the experiment's workspace, under results/<job id>"
 
 
 class Tracking(Block):
-    """Weights & Biases."""
+    """Weights & Biases: acts where the server has its package and the experiment a WANDB_API_KEY."""
 
-    enable: bool = flag(
-        True, "Report to Weights & Biases.", inert="metrics go to the job's details and TensorBoard files"
+    enable: bool = flag(True, "Report to Weights & Biases.")
+    project: str = text("TAO Toolkit", "Project to report to.")
+    entity: str = text("", "Team or user that owns the project.")
+    tags: list[str] = array(["tao-toolkit"], "Tags of the run.", automl=False)
+    reinit: bool = flag(False, "Start a run inside a run.", inert="a job has one run of its own")
+    sync_tensorboard: bool = flag(
+        False, "Copy TensorBoard events.", inert="the same curves are reported without them"
     )
-    project: str = text("TAO Toolkit", "Project to report to.", inert="needs wandb.enable")
-    entity: str = text("", "Team or user that owns the project.", inert="needs wandb.enable")
-    tags: list[str] = array(["tao-toolkit"], "Tags of the run.", automl=False, inert="needs wandb.enable")
-    reinit: bool = flag(False, "Start a run inside a run.", inert="needs wandb.enable")
-    sync_tensorboard: bool = flag(False, "Copy TensorBoard events.", inert="needs wandb.enable")
-    save_code: bool = flag(False, "Store the code with the run.", inert="needs wandb.enable")
-    name: str = text("TAO Toolkit Training", "Name of the run.", inert="needs wandb.enable")
+    save_code: bool = flag(False, "Store the code with the run.", inert="the code is the server's")
+    name: str = text("TAO Toolkit Training", "Name of the run.")
 
 
 class Experiment(Block):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import torch
@@ -17,6 +17,7 @@ from tunesmith.training.engine.pace import Pace
 from tunesmith.training.engine.publisher import Publisher
 from tunesmith.training.engine.rehearsal import to_device
 from tunesmith.training.engine.settings import LoopSettings
+from tunesmith.training.engine.sinks import Sinks
 from tunesmith.training.engine.state import Best, Progress, TrainState
 from tunesmith.training.engine.training import Measured
 from tunesmith.training.failures import StoppedError
@@ -35,6 +36,7 @@ class Fit:
         validate: measures the predictor; None where there is nothing to validate on.
         goal: the metric that chooses the best epoch.
         board: TensorBoard files, if they are asked for.
+        sinks: trackers of the user's.
     """
 
     run: Run
@@ -44,6 +46,7 @@ class Fit:
     validate: Callable[[torch.nn.Module], Measured] | None
     goal: MetricGoal
     board: Board | None = None
+    sinks: Sinks = field(default_factory=Sinks)
 
     def __post_init__(self) -> None:
         state, fabric = self.state, self.state.fabric
@@ -137,6 +140,7 @@ class Fit:
         self.run.report(Metrics(epoch=epoch, values=dict(values), per_category=dict(per_category)))
         if self.board:
             self.board.record(epoch, values, self._picture)
+        self.sinks.record(epoch, values)
         self._save(epoch, best=best)
         self._pace.end_epoch()
         log(_line(epoch, self._epochs, values, seconds, best=best))

@@ -23,6 +23,7 @@ from tunesmith.training.engine.optimizers import build_optimizer
 from tunesmith.training.engine.rehearsal import Rehearsal, choose_numerics, to_device
 from tunesmith.training.engine.schedules import build_schedule
 from tunesmith.training.engine.settings import LoopSettings
+from tunesmith.training.engine.sinks import sinks_for
 from tunesmith.training.engine.state import Best, TrainState
 from tunesmith.training.engine.training import Measured, Training
 from tunesmith.training.failures import JobError
@@ -73,7 +74,8 @@ def train(run: Run) -> dict[str, Any]:
     for line in _head_lines(plan, training, numerics, goal):
         log(line)
     board = _board(plan, state.done.epochs + 1)
-    best = Fit(run, state, plan.loop, plan.loader, validate, goal, board).run_epochs()
+    with sinks_for(run, plan.job.spec) as sinks:
+        best = Fit(run, state, plan.loop, plan.loader, validate, goal, board, sinks).run_epochs()
     return _outcome(run, best, goal, state.done.epochs, time.monotonic() - started)
 
 

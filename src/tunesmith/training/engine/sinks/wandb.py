@@ -1,0 +1,71 @@
+"""Weights & Biases."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunesmith.specs import Block
+from tunesmith.training.engine.sinks.base import About, Ending, Point
+
+_KEYS = {"project": "WANDB_PROJECT", "entity": "WANDB_ENTITY", "name": "WANDB_NAME", "tags": "WANDB_TAGS"}
+"""Keys of the spec, and the variables that hold where a key has its default."""
+
+
+class WandbSink:
+    """A run with the id of the job, so that a job which goes on continues it.
+
+    With WANDB_MODE=offline it writes to the results, from where `wandb sync` sends it.
+    """
+
+    name = "Weights & Biases"
+
+    def __init__(self, about: About, spec: Block, folder: Path, environment: Mapping[str, str]) -> None:
+        self._about = about
+        self._folder = folder
+        self._given = _given(spec, environment)
+        self._run: Any = None
+
+    def open(self) -> None:
+        """Begin or continue the run."""
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+        import wandb
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._run = wandb.init(
+            id=self._about.job_id,
+            resume="allow",
+            dir=self._folder,
+            config={"network": self._about.network, **self._about.settings},
+            settings=wandb.Settings(
+                console="off",
+                silent=True,
+                disable_git=True,
+                disable_code=True,
+                x_disable_meta=True,
+                x_disable_machine_info=True,
+                x_save_requirements=False,
+                symlink=False,
+                stop_fn=lambda: None,  # jobs are stopped where they were posted
+            ),
+            **self._given,
+        )
+        self._run.define_metric("*", step_metric="epoch")
+
+    def record(self, point: Point) -> None:
+        """Log an epoch. One that is trained again after a crash is logged again."""
+        self._run.log({"epoch": point.epoch, **point.values})
+
+    def close(self, ending: Ending) -> None:
+        """Finish the run; a job that goes on later takes it up again."""
+        self._run.finish(exit_code=1 if ending is Ending.FAILED else 0)
+
+
+def _given(spec: Block, environment: Mapping[str, str]) -> dict[str, Any]:
+    untouched = type(spec)()
+    values = {key: spec.value(f"wandb.{key}") for key in _KEYS}
+    return {
+        key: value
+        for key, value in values.items()
+        if value and not (environment.get(_KEYS[key]) and value == untouched.value(f"wandb.{key}"))
+    }
