@@ -118,6 +118,7 @@ RULES: dict[str, Rule] = {
             f"GET {_EXPERIMENT}",
             f"GET {_EXPERIMENT}/specs/{{action}}/schema",
             f"GET {_EXPERIMENT}/specs/{{action}}/schema:base",
+            f"GET {_EXPERIMENT}:tensorboard",
             f"GET {_EXPERIMENT}/jobs/{{job_id}}:get_epoch_numbers",
             f"GET {_EXPERIMENT}/jobs/{{job_id}}:automl_details",
         ],

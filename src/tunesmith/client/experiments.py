@@ -56,6 +56,15 @@ class Experiments:
         )
         return tuple(BaseExperiment.model_validate(one) for one in pages)
 
+    def tensorboard(self, experiment_id: str) -> str:
+        """A link that opens the experiment's TensorBoard in a browser, for two minutes.
+
+        Raises:
+            BadRequestError: it is not switched on: `update(id, tensorboard_enabled=True)`.
+        """
+        path = self._session.path("experiments", experiment_id, verb="tensorboard")
+        return f"{self._session.transport.url}{self._session.call('GET', path)['url']}"
+
     def _path(self, *parts: str) -> str:
         return self._session.path("experiments", *parts)
 

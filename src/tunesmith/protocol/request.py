@@ -87,7 +87,10 @@ class ResultsTarget(_Part):
 
 
 class JobRequest(_Part):
-    """Everything that one run of one action needs to know."""
+    """Everything that one run of one action needs to know.
+
+    `tensorboard` asks for event files although the specs may not.
+    """
 
     job_id: UUID
     attempt: int = 1
@@ -103,3 +106,4 @@ class JobRequest(_Part):
     results: ResultsTarget | None = None
     metric: MetricGoal | None = None
     resources: Resources = Resources()
+    tensorboard: bool = False

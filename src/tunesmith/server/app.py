@@ -13,6 +13,9 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from tunesmith.server.auth import endpoints as auth
 from tunesmith.server.auth.tokens import TokenSigner
 from tunesmith.server.backups import endpoints as backups
+from tunesmith.server.boards import endpoints as boards
+from tunesmith.server.boards.files import BoardFiles
+from tunesmith.server.boards.processes import Boards
 from tunesmith.server.console import endpoints as console
 from tunesmith.server.console import index
 from tunesmith.server.datasets import endpoints as datasets
@@ -42,7 +45,14 @@ API_VERSION = "6.0.0"
 REQUESTS_AT_ONCE = 64
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
-_OF_ORGS = (workspaces.router, backups.router, datasets.router, experiments.router, jobs.router)
+_OF_ORGS = (
+    workspaces.router,
+    backups.router,
+    datasets.router,
+    boards.router,
+    experiments.router,
+    jobs.router,
+)
 _TOO_MANY = 429
 _REFUSALS = {
     400: "The request is wrong",
@@ -76,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(_api(), prefix=API)
     app.include_router(metrics.router, include_in_schema=False)  # where Prometheus looks by itself
     app.include_router(index.router, include_in_schema=False)
+    app.include_router(boards.pages, include_in_schema=False)
     for prefix in ("", API):
         app.include_router(console.router, prefix=prefix, include_in_schema=False)
     app.add_middleware(RateLimits)  # the last one added sees a request first
@@ -121,11 +132,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     followers = Followers(database)
     app.state.followers = followers
     scheduler.start()
-    others = asyncio.create_task(followers.watch_others()) if database.is_shared else None
+    tensorboards = Boards(settings.tensorboards)
+    app.state.boards = tensorboards
+    app.state.board_files = BoardFiles(settings, database, vault)
+    rounds = [asyncio.create_task(tensorboards.end_idle_ones())]
+    if database.is_shared:
+        rounds.append(asyncio.create_task(followers.watch_others()))
     try:
         yield
     finally:
-        if others:
-            others.cancel()
+        for round_ in rounds:
+            round_.cancel()
+        await tensorboards.close()
         scheduler.stop()
         database.dispose()

@@ -1,9 +1,7 @@
 """The pages in a real browser, which may speak to nobody but the server."""
 
 import re
-import shutil
 from collections.abc import Iterator
-from os import environ, geteuid
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,25 +16,16 @@ from playwright.sync_api import (
     sync_playwright,
 )
 from tests.live_server import Server
+from tests.server.console.browsers import launched, without_chromium
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-CHROMIUM = environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None,
-    reason="no Chromium on this machine: apt-get install chromium, or name another one by CHROMIUM=PATH",
-)
+pytestmark = without_chromium
 PRINTED_PAGE = re.compile(rb"/Type\s*/Page\b(?!s)")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # Chromium keeps its sandbox for others than root.
-    arguments = ["--no-sandbox"] if geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with sync_playwright() as playwright, launched(playwright) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture

@@ -137,6 +137,30 @@ def set_(
 
 
 @app.command()
+def tensorboard(
+    experiment: Id,
+    switch: Annotated[
+        bool | None,
+        typer.Option("--on/--off", help="Switch it on or off; jobs that start then write for it."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a link that opens the TensorBoard of an experiment, for two minutes."""
+    output = Output(as_json)
+    with connect() as client:
+        if switch is not None:
+            client.experiments.update(experiment, tensorboard_enabled=switch)
+        if switch is False:
+            output.tell(f"The TensorBoard of experiment {experiment} is off.")
+            return
+        url = client.experiments.tensorboard(experiment)
+    if as_json:
+        output.document({"url": url})
+    else:
+        output.line(url)
+
+
+@app.command()
 def delete(experiment: Id, as_json: JsonFlag = False) -> None:
     """Forget an experiment and its jobs. Results in the workspace stay."""
     with connect() as client:

@@ -92,6 +92,28 @@ class TokenSigner:
         except (jwt.InvalidTokenError, ValueError):
             raise UnauthorizedError("The token is not that of a job of this server") from None
 
+    def sign_content(self, content: dict[str, str], lifetime: timedelta) -> str:
+        """A token that says something else than who has logged in, and opens nothing by itself."""
+        moment = now()
+        return jwt.encode(
+            {**content, "iat": moment, "exp": moment + lifetime}, self._key, algorithm=_ALGORITHM
+        )
+
+    def read_content(self, token: str, names: tuple[str, ...]) -> dict[str, str]:
+        """What such a token says under these names.
+
+        Raises:
+            UnauthorizedError: it is expired, altered, of another kind, or signed by somebody else.
+        """
+        required = ["exp", *names]
+        try:
+            payload = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options={"require": required})
+        except jwt.InvalidTokenError:
+            raise UnauthorizedError(
+                "The link has expired, or is not of this server: ask for another"
+            ) from None
+        return {name: str(payload[name]) for name in names}
+
     def _check(self, token: str) -> tuple[Claims, float]:
         """What the token says, and until when; that it has expired is found later, at each use."""
         required = ["exp", "user_id", "org_name", "key_id"]

@@ -52,6 +52,7 @@ class Asset(StrEnum):
     REFERENCE_CSS = "reference.css"
     PRINT_JS = "print.js"
     PRINT_CSS = "print.css"
+    BOARD_JS = "board.js"
     SCHEMAS_JS = "schemas.js"
 
 

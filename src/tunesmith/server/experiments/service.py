@@ -22,7 +22,7 @@ from tunesmith.server.experiments.schemas import (
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.chains import post_again, post_chain
 from tunesmith.server.jobs.places import check_holds_results
-from tunesmith.server.jobs.removal import remove_jobs
+from tunesmith.server.jobs.removal import remove_folder_later, remove_jobs
 from tunesmith.server.jobs.repository import Kind, Owner, all_of, subsets, unfinished
 from tunesmith.server.jobs.schemas import JobReq
 from tunesmith.server.jobs.states import Status
@@ -168,6 +168,7 @@ def delete_experiment(
     gone = reply_to(experiment, {})
     remove_jobs(session, all_of(session, owner), settings.jobs_dir)
     session.delete(experiment)
+    remove_folder_later(session, settings.boards_dir / str(experiment_id))
     after_commit(session, hint.wake)
     return gone
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _DEFAULT_NAMESPACE = "/default/api/"
 _REQUEST_ID = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_BOARDS = "/tensorboard/"
 _LEAVE = "tunesmith.leave_seat"
 _JSON = (b"content-type", b"application/json")
 
@@ -115,14 +116,17 @@ class OneNamespace:
 
 
 class JsonBodies:
-    """Reads every body as JSON: existing clients send no Content-Type, and curl a wrong one."""
+    """Reads every body as JSON: existing clients send no Content-Type, and curl a wrong one.
+
+    TensorBoard's own pages send forms to it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] == "http":
+        if scope["type"] == "http" and not scope["path"].startswith(_BOARDS):
             headers = [one for one in scope["headers"] if one[0] != b"content-type"]
             scope = {**scope, "headers": [*headers, _JSON]}
         await self._app(scope, receive, send)

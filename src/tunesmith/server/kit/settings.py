@@ -98,6 +98,9 @@ class Settings(BaseSettings):
         description="Hosts and networks, separated by commas, that the url of a dataset may lead to although "
         "they are not public, over http:// too.",
     )
+    tensorboards: int = Field(
+        4, ge=0, description="TensorBoard processes of experiments that may run at once; 0 for none."
+    )
     job_variables: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Names of variables, separated by commas, that an experiment's docker_env_vars may set "
@@ -200,6 +203,11 @@ class Settings(BaseSettings):
     def datasets_dir(self) -> Path:
         """Parent of the pulled datasets."""
         return self.data_dir / "datasets"
+
+    @cached_property
+    def boards_dir(self) -> Path:
+        """Parent of what the TensorBoards of experiments show."""
+        return self.data_dir / "tensorboard"
 
     @cached_property
     def models_dir(self) -> Path:

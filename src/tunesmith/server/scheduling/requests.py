@@ -60,6 +60,7 @@ def build_request(
         results=ResultsTarget(location=results) if results else None,
         metric=frozen.metric,
         resources=Resources(threads=_threads(settings), gpus=claim.gpus),
+        tensorboard=bool(experiment and experiment.echoed.get("tensorboard_enabled")),
     )
     return request, secrets
 

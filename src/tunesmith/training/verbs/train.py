@@ -214,7 +214,9 @@ def _goal(plan: Plan, fabric: Fabric, model: nn.Module) -> MetricGoal:
 
 def _board(plan: Plan, first_epoch: int) -> Board | None:
     interval = plan.loop.tensorboard_interval
-    return None if interval is None else Board(plan.job.run.results / "tensorboard", interval, first_epoch)
+    if interval is None and not plan.job.run.request.tensorboard:
+        return None
+    return Board(plan.job.run.results / "tensorboard", interval or 0, first_epoch)
 
 
 def _head_lines(plan: Plan, training: Training[Any], numerics: Numerics, goal: MetricGoal) -> Iterator[str]:

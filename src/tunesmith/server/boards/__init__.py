@@ -1,0 +1,1 @@
+"""TensorBoard for experiments: a process each, behind this server's own rights."""
