@@ -30,7 +30,7 @@ class Trained:
             client.datasets.wait(dataset.id, interval=0.1, timeout=60)
             self.id = client.experiments.create("classification_pyt", workspace=space).id
             client.experiments.update(self.id, train_datasets=[dataset.id])
-            with pytest.raises(BadRequestError, match='PATCH it with {"tensorboard_enabled": true} first'):
+            with pytest.raises(BadRequestError, match="has no TensorBoard: PATCH it with"):
                 client.experiments.tensorboard(self.id)
             client.experiments.update(self.id, tensorboard_enabled=True)
             specs = client.experiments.default_spec(self.id, "train")
