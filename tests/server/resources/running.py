@@ -9,7 +9,7 @@ from tests.server.resources.house import House, Lab
 from tunesmith.protocol import Done, Event, JobFolder
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.installation import installation_id
-from tunesmith.server.scheduling.folding import begin_log, fold, take_rest_of_log
+from tunesmith.server.scheduling.folding import begin_attempt, fold, ran_here, take_rest_of_log
 from tunesmith.server.tables import Job, JobLog
 
 
@@ -39,10 +39,11 @@ class Running:
         if job.status != Status.RUNNING:
             self.house.move(self.id, Status.RUNNING)
         with self.house.database.write() as session:
-            held = {"lease_owner": self.source, "lease_token": self.token, "attempt": Job.attempt + 1}
+            held = {"lease_owner": self.source, "lease_token": self.token}
             session.execute(update(Job).where(Job.id == self.job_id).values(held))
-        self.fold()
-        begin_log(self.house.database, self.job_id, self.token, self.folder)
+        if ran_here(self.house.database, self.job_id, self.token, self.source):
+            self.fold()
+        begin_attempt(self.house.database, self.job_id, self.token, self.source, self.folder)
         return self
 
     def write(self, text: bytes) -> "Running":

@@ -76,6 +76,16 @@ def test_what_an_older_attempt_left_on_this_disk_is_no_part_of_the_newer_one(
     assert running.text == b"here\n--- attempt 2 ---\nthere\n"
 
 
+def test_what_was_left_on_this_disk_is_late_and_not_lost_when_the_job_comes_back(
+    running: Running, tmp_path: Path
+):
+    running.write(b"here\n").fold()
+    running.write(b"late\n")
+    running.start("another", tmp_path / "other").write(b"there\n").fold()
+    running.start().write(b"here again\n").finish()
+    assert running.text == (b"here\n--- attempt 2 ---\nthere\nlate\n--- attempt 3 ---\nhere again\n")
+
+
 def test_a_folder_that_was_emptied_or_lost_its_end_is_read_from_where_it_is(running: Running):
     running.write(b"0123456789\n").fold()
     running.folder.log_path.write_bytes(b"0123")  # a power cut

@@ -21,6 +21,7 @@ from tunesmith.server.kit.dependencies import (
     CallerDep,
     HintDep,
     ReadSession,
+    SettingsDep,
     VaultDep,
     WriteSession,
 )
