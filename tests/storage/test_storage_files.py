@@ -173,8 +173,27 @@ def test_stream_starts_anywhere(files):
     data = bytes(range(256)) * 4096
     files.write("big", data)
     assert b"".join(files.stream("big")) == data
-    assert b"".join(files.stream("big", start=700_001, chunk_size=1000)) == data[700_001:]
+    assert b"".join(files.stream("big", 700_001)) == data[700_001:]
     assert list(files.stream("big", start=len(data))) == []
+
+
+def test_stream_stops_anywhere(files):
+    data = bytes(range(256)) * 8192
+    files.write("big", data)
+    for start, stop in ((0, 1), (5, 1 << 20), (5, 5 + (1 << 20)), (1 << 20, 1 << 20), (10, len(data) + 9)):
+        assert b"".join(files.stream("big", start, stop)) == data[start:stop]
+
+
+def test_a_listed_file_is_read_in_the_state_that_it_was_listed_in(files):
+    files.write("f", b"first")
+    (listed,) = files.list()
+    assert b"".join(files.stream(listed)) == b"first"
+    files.write("f", b"other")
+    with pytest.raises(StorageError, match="changed meanwhile"):
+        list(files.stream(listed))
+    (again,) = files.list()
+    assert again.etag != listed.etag
+    assert b"".join(files.stream(again, 2)) == b"her"
 
 
 def test_a_missing_file_is_named_with_its_store(files, location, tmp_path):

@@ -1,25 +1,28 @@
 """The files at a location: one face for every kind of store."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import obstore
 
+from tunesmith.storage.chunks import part
 from tunesmith.storage.download import PartFile, Version
 from tunesmith.storage.errors import StorageError, StorageFileMissingError, TooLargeError
 from tunesmith.storage.faults import Faults
-from tunesmith.storage.folders import check_place
+from tunesmith.storage.folders import FolderSource, check_place
 from tunesmith.storage.keys import check_azure_key, check_key, check_prefix, is_key, join
 from tunesmith.storage.locations import AzureStore, FolderStore, HubStore, Location, UrlStore
 from tunesmith.storage.objects import ObjectSource
 from tunesmith.storage.patience import BRIEF, PATIENT, Patience
 from tunesmith.storage.sources import Facts, FileInfo, Source
-from tunesmith.storage.stores import AnyStore, describe, open_store
+from tunesmith.storage.stores import AnyStore, describe, existing, open_store
 from tunesmith.storage.web import UrlSource
 
 __all__ = ["FileInfo", "Files"]
 
+_CHUNK = 1 << 20
 _UPLOAD_PART = 8 << 20
 _DELETE_BATCH = 1000
 
@@ -50,10 +53,9 @@ class Files:
 
     @cached_property
     def _source(self) -> Source:
-        store = self.location.store
-        if isinstance(store, HubStore | UrlStore):
+        if isinstance(self.location.store, FolderStore | HubStore | UrlStore):
             return self._read_by(self._patience)
-        return ObjectSource(store, self._store)
+        return ObjectSource(self._store)
 
     def list(self, prefix: str = "") -> Iterator[FileInfo]:
         """The files below a folder, in order of their keys; none where there is no such folder."""
@@ -62,7 +64,7 @@ class Files:
         with self._faults.named("list", prefix):
             for info in self._source.list(whole):
                 if is_key(info.key):
-                    yield FileInfo(info.key[skip:], info.size, info.modified)
+                    yield replace(info, key=info.key[skip:])
 
     def exists(self, key: str) -> bool:
         """Whether there is a file of that key."""
@@ -89,9 +91,16 @@ class Files:
         with self._faults.named("read", key):
             return self._source.read(whole)
 
-    def stream(self, key: str, start: int = 0, chunk_size: int = 1 << 20) -> Iterator[bytes]:
-        """The file from byte `start` on, in chunks of at least `chunk_size` but the last."""
-        return self._chunks(key, self._facts("read", key), start, chunk_size)
+    def stream(self, file: str | FileInfo, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The file from byte `start` on, to its end or to byte `stop`, in chunks.
+
+        Raises:
+            StorageError: a `FileInfo` stands for the file as it was listed, and it has changed since then.
+        """
+        key = file if isinstance(file, str) else file.key
+        facts = self._facts("read", key) if isinstance(file, str) else file.facts
+        chunks = self._chunks(key, facts, start)
+        return chunks if stop is None else part(chunks, 0, stop - start)
 
     def write(self, key: str, data: bytes) -> None:
         """Store the data under the key; readers see the old file or the whole new one."""
@@ -181,8 +190,10 @@ class Files:
                 return HubSource(store, self._secrets, patience)
             case UrlStore():
                 return UrlSource(store, self._secrets, patience)
+            case FolderStore():
+                return FolderSource(existing(store))
             case _:
-                return ObjectSource(store, self._opened(patience))
+                return ObjectSource(self._opened(patience))
 
     def _whole(self, key: str) -> str:
         whole = join(self._prefix, check_key(key))
@@ -197,8 +208,8 @@ class Files:
         with self._faults.named(verb, key):
             return self._source.facts(whole)
 
-    def _chunks(self, key: str, facts: Facts, start: int = 0, chunk_size: int = 1 << 20) -> Iterator[bytes]:
+    def _chunks(self, key: str, facts: Facts, start: int = 0) -> Iterator[bytes]:
         if facts.size is not None and start >= facts.size:
             return
         with self._faults.named("read", key):
-            yield from self._source.chunks(self._whole(key), facts, start, chunk_size)
+            yield from self._source.chunks(self._whole(key), facts, start, _CHUNK)

@@ -72,7 +72,7 @@ class HubSource:
                 return
         files = sorted((one for one in found if isinstance(one, RepoFile)), key=lambda one: one.path)
         for one in files:
-            yield FileInfo(f"{place.root}/{one.path}", one.size, commit.modified)
+            yield FileInfo(f"{place.root}/{one.path}", one.size, commit.modified, _etag(one))
 
     def facts(self, key: str) -> Facts:
         """What is known about a file without reading it."""
@@ -87,7 +87,7 @@ class HubSource:
             raise StorageFileMissingError(
                 f"The dataset {place.root} on {self._hub} has no file {place.path}."
             )
-        return Facts(file.size, file.lfs.sha256 if file.lfs else file.blob_id, commit.modified)
+        return Facts(file.size, _etag(file), commit.modified)
 
     def read(self, key: str) -> bytes:
         """The whole file."""
@@ -175,6 +175,10 @@ class HubSource:
             raise StorageError(f"The {what} does not answer; check that the hub is reachable.") from None
         except (HFValidationError, KeyError, TypeError, ValueError):
             raise StorageError(f"The {what} does not answer as a hub does; check its address.") from None
+
+
+def _etag(file: RepoFile) -> str:
+    return file.lfs.sha256 if file.lfs else file.blob_id
 
 
 def _refusal(error: HfHubHTTPError) -> str:

@@ -7,15 +7,6 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class FileInfo:
-    """A file in a listing. `key` is relative to the location, `size` in bytes, `modified` in UTC."""
-
-    key: str
-    size: int
-    modified: datetime
-
-
-@dataclass(frozen=True)
 class Facts:
     """A file as it is now.
 
@@ -28,6 +19,21 @@ class Facts:
     size: int | None
     etag: str
     modified: datetime
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A file in a listing. `key` is relative to the location; size, modified and etag as in `Facts`."""
+
+    key: str
+    size: int
+    modified: datetime
+    etag: str
+
+    @property
+    def facts(self) -> Facts:
+        """The state in which the file was listed."""
+        return Facts(self.size, self.etag, self.modified)
 
 
 class Source(Protocol):

@@ -7,6 +7,7 @@ import os
 from base64 import b64decode
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
@@ -55,7 +56,7 @@ def open_store(store: ObjectLocation, secrets: Mapping[str, str], patience: Pati
     """
     match store:
         case locations.FolderStore():
-            return _open_folder(store)
+            return LocalStore(prefix=existing(store).resolve(), automatic_cleanup=True)
         case locations.S3Store():
             return _open_s3(store, secrets, patience)
         case locations.AzureStore():
@@ -64,12 +65,17 @@ def open_store(store: ObjectLocation, secrets: Mapping[str, str], patience: Pati
             return _open_gcs(store, secrets, patience)
 
 
-def _open_folder(store: locations.FolderStore) -> LocalStore:
+def existing(store: locations.FolderStore) -> Path:
+    """The folder.
+
+    Raises:
+        StorageError: it does not exist.
+    """
     if not store.path.is_dir():
         raise StorageError(
             f"The {describe(store)} does not exist; create it or correct the workspace's path."
         )
-    return LocalStore(prefix=store.path.resolve(), automatic_cleanup=True)
+    return store.path
 
 
 def _open_s3(store: locations.S3Store, secrets: Mapping[str, str], patience: Patience) -> S3Store:

@@ -42,7 +42,7 @@ class UrlSource:
         """The one file, at the root; its size is 0 as long as the server does not tell it."""
         if not prefix:
             facts = self.facts(self._name)
-            yield FileInfo(self._name, facts.size or 0, facts.modified)
+            yield FileInfo(self._name, facts.size or 0, facts.modified, facts.etag)
 
     def facts(self, key: str) -> Facts:
         """What the server tells in front of the first byte.

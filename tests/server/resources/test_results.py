@@ -4,7 +4,6 @@ import tarfile
 import pytest
 from tests.server.resources.house import Lab
 
-from tunesmith.server.jobs.packing import Member, tar_gz
 from tunesmith.server.jobs.states import Status
 
 FILES = {
@@ -160,27 +159,6 @@ def test_a_link_out_of_the_results_is_no_file(lab: Lab, trained: str):
     (lab.house.folder_of(lab.ada) / "results" / trained / "link").symlink_to(secret)
     assert f"results/{trained}/link" not in lab.ada.get(f"{lab.path}/jobs/{trained}:list_files")
     lab.ada.refused(404, "GET", f"{lab.path}/jobs/{trained}:download_selective_files", file_lists="link")
-
-
-def test_an_archive_is_made_in_small_pieces():
-    def content() -> "list[bytes]":
-        return [bytes([number % 251]) * 65_536 for number in range(64)]
-
-    pieces = list(tar_gz([Member("big", 64 * 65_536, 1.0, content())]))
-    assert max(map(len, pieces)) <= 2 * 65_536
-    assert unpacked(b"".join(pieces)) == {"big": b"".join(content())}
-
-
-@pytest.mark.parametrize("content", [[b"short"], [b"much too long"]])
-def test_a_file_that_changes_meanwhile_breaks_the_archive(content: list[bytes]):
-    pieces = tar_gz([Member("log", 8, 1.0, content)])
-    with pytest.raises(EOFError, match="log changed"):
-        list(pieces)
-
-
-def test_a_long_name_is_packed():
-    name = "a/" * 150 + "ü"
-    assert unpacked(b"".join(tar_gz([Member(name, 1, 1.0, [b"x"])]))) == {name: b"x"}
 
 
 @pytest.mark.shows(

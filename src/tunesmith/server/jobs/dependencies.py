@@ -5,12 +5,23 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Request
 
 from tunesmith.server.auth.service import Reader
+from tunesmith.server.jobs import service
 from tunesmith.server.jobs.followers import Followers
 from tunesmith.server.jobs.following import Follow
 from tunesmith.server.jobs.logs import LogPlace
 from tunesmith.server.jobs.repository import Kind, Owner
+from tunesmith.server.jobs.results import Results
 from tunesmith.server.jobs.server_events import EVENT_STREAM
-from tunesmith.server.kit.dependencies import BearerDep, DatabaseDep, OrgName, SettingsDep, SignerDep
+from tunesmith.server.kit.dependencies import (
+    BearerDep,
+    CallerDep,
+    DatabaseDep,
+    OrgName,
+    ReadSession,
+    SettingsDep,
+    SignerDep,
+    VaultDep,
+)
 from tunesmith.server.kit.ids import PathId, parse_id
 from tunesmith.server.kit.installation import installation_id
 
@@ -69,3 +80,13 @@ def _log(
 
 LogDep = Annotated[Follow | LogPlace, Depends(_log)]
 """Following the log of the job, if the request asks for events; else where it is."""
+
+
+def _results(
+    caller: CallerDep, owner: OwnerDep, job_id: PathId, session: ReadSession, vault: VaultDep
+) -> Results:
+    return service.get_results(session, caller, owner, job_id, vault)
+
+
+ResultsDep = Annotated[Results, Depends(_results)]
+"""The result files of a job that the caller may see."""

@@ -1,18 +1,17 @@
 """Endpoints that post jobs and read them: written once, served below experiments and below datasets."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from tunesmith.server.jobs import callback_endpoints as callbacks
 from tunesmith.server.jobs import control_endpoints as control
 from tunesmith.server.jobs import log_endpoints as logs
 from tunesmith.server.jobs import service
-from tunesmith.server.jobs.dependencies import LogPlaceDep, OwnerDep, OwnerId, OwnerIdDep
+from tunesmith.server.jobs.checkpoints import epochs_of
+from tunesmith.server.jobs.dependencies import LogPlaceDep, OwnerDep, OwnerId, OwnerIdDep, ResultsDep
 from tunesmith.server.jobs.posting import post_job as post
 from tunesmith.server.jobs.repository import Owner
 from tunesmith.server.jobs.results import Selection
@@ -22,18 +21,14 @@ from tunesmith.server.kit.dependencies import (
     HintDep,
     ReadSession,
     SettingsDep,
-    VaultDep,
     WriteSession,
 )
+from tunesmith.server.kit.downloads import DOWNLOAD_REPLIES, attachment
 from tunesmith.server.kit.ids import PathId, parse_id
 from tunesmith.server.kit.pagination import PageDep
 from tunesmith.server.kit.wire import QueryText
 
 _EVERY = frozenset({"all", "*"})
-_BINARY = "application/octet-stream"
-_FILE_REPLY: dict[int | str, dict[str, Any]] = {
-    200: {"content": {_BINARY: {"schema": {"type": "string", "format": "binary"}}}}
-}
 
 ReturnSpecs = Annotated[bool | None, Query(description="Whether to show the specs.")]
 
@@ -82,46 +77,41 @@ def list_jobs(
 
 
 @_shared.get("/jobs/{job_id}:list_files")
-def list_files(
-    caller: CallerDep, owner: OwnerDep, job_id: PathId, session: ReadSession, vault: VaultDep
-) -> list[str]:
+def list_files(results: ResultsDep) -> list[str]:
     """List the result files of a job."""
-    return service.get_results(session, caller, owner, job_id, vault).names
+    return results.names
 
 
-@_shared.get("/jobs/{job_id}:download", response_class=StreamingResponse, responses=_FILE_REPLY)
+@_shared.head("/jobs/{job_id}:download", include_in_schema=False)
+@_shared.get("/jobs/{job_id}:download", response_class=StreamingResponse, responses=DOWNLOAD_REPLIES)
 def download(
+    request: Request,
+    results: ResultsDep,
     caller: CallerDep,
     owner: OwnerDep,
     job_id: PathId,
     session: ReadSession,
-    vault: VaultDep,
     place: LogPlaceDep,
 ) -> Response:
-    """Download all result files of a job and its log as a tar.gz archive."""
-    results = service.get_results(session, caller, owner, job_id, vault)
+    """Download all result files of a job and its log as a tar.gz archive, or a range of its bytes."""
     log = service.find_log(session, caller, owner, job_id, place)
-    return _attachment(results.archive(log=log), f"{job_id}.tar.gz")
+    return attachment(request, results.archive(log=log))
 
 
+@_shared.head("/jobs/{job_id}:download_selective_files", include_in_schema=False)
 @_shared.get(
-    "/jobs/{job_id}:download_selective_files", response_class=StreamingResponse, responses=_FILE_REPLY
+    "/jobs/{job_id}:download_selective_files", response_class=StreamingResponse, responses=DOWNLOAD_REPLIES
 )
 def download_selective_files(
-    caller: CallerDep,
-    owner: OwnerDep,
-    job_id: PathId,
-    session: ReadSession,
-    vault: VaultDep,
+    request: Request,
+    results: ResultsDep,
     wanted: Annotated[Selection, Depends(_selection)],
     tar_files: Annotated[bool, Query(description="Send an archive; a single file can come as it is.")] = True,
 ) -> Response:
     """Download some result files of a job, as a tar.gz archive or a single file as it is."""
-    results = service.get_results(session, caller, owner, job_id, vault)
     chosen = results.chosen(wanted)
-    if len(chosen) == 1 and not tar_files:
-        return _attachment(results.content(chosen[0]), chosen[0].key.rsplit("/", maxsplit=1)[-1])
-    return _attachment(results.archive(chosen), f"{job_id}.tar.gz")
+    is_bare = len(chosen) == 1 and not tar_files
+    return attachment(request, results.content(chosen[0]) if is_bare else results.archive(chosen))
 
 
 @_shared.get("/jobs/{job_id}/schema")
@@ -131,11 +121,9 @@ def get_schema(caller: CallerDep, owner: OwnerDep, job_id: PathId, session: Read
 
 
 @_of_experiments.get("/jobs/{job_id}:get_epoch_numbers")
-def get_epoch_numbers(
-    caller: CallerDep, owner: OwnerDep, job_id: PathId, session: ReadSession, vault: VaultDep
-) -> EpochNumbers:
+def get_epoch_numbers(results: ResultsDep) -> EpochNumbers:
     """List the epochs of which a training job kept a checkpoint."""
-    return service.get_epoch_numbers(session, caller, owner, job_id, vault)
+    return EpochNumbers(data=epochs_of(results.keys))
 
 
 @_of_experiments.get("/jobs/{job_id}:automl_details")
@@ -156,11 +144,6 @@ def get_job(
 ) -> JobRsp:
     """Get a job."""
     return service.read_job(session, caller, owner, job_id, specs=bool(return_specs))
-
-
-def _attachment(content: Iterator[bytes], name: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
-    return StreamingResponse(content, media_type=_BINARY, headers=headers)
 
 
 def _of_experiment(experiment_id: OwnerId) -> None:

@@ -1,13 +1,18 @@
 """The files that a job left in its workspace."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from tunesmith.server.jobs.checkpoints import BEST, LATEST
 from tunesmith.server.jobs.logs import Log
-from tunesmith.server.jobs.packing import Member, tar_gz
+from tunesmith.server.jobs.packing import FORMAT, Archive, Member
+from tunesmith.server.kit.downloads import Content
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError, UnavailableError
 from tunesmith.storage.errors import StorageError
 from tunesmith.storage.files import FileInfo, Files
@@ -63,20 +68,34 @@ class Results:
                 )
         return [self._found[key] for key in dict.fromkeys(keys)]
 
-    def content(self, info: FileInfo) -> Iterator[bytes]:
+    def content(self, info: FileInfo) -> Content:
         """One file as it is."""
-        return self._files.stream(info.key)
+        name = info.key.rsplit("/", maxsplit=1)[-1]
+        return Content(name, info.size, _etag(_state(info)), partial(self._files.stream, info))
 
-    def archive(self, infos: Sequence[FileInfo] | None = None, log: Log | None = None) -> Iterator[bytes]:
+    def archive(self, infos: Sequence[FileInfo] | None = None, log: Log | None = None) -> Content:
         """Files, all by default, and the log: `<job id>/...` and `<job id>.txt` in a tar.gz."""
-        return tar_gz(self._members(list(self._found.values()) if infos is None else infos, log))
-
-    def _members(self, infos: Sequence[FileInfo], log: Log | None) -> Iterator[Member]:
-        for info in infos:
-            name = f"{self._job_id}/{info.key}"
-            yield Member(name, info.size, info.modified.timestamp(), self.content(info))
+        chosen = list(self._found.values()) if infos is None else infos
+        members = [self._member(info) for info in chosen]
+        state = [FORMAT, str(self._job_id), *map(_state, chosen)]
         if log:
-            yield Member(f"{self._job_id}.txt", log.size, log.modified, log.read())
+            members.append(Member(f"{self._job_id}.txt", log.size, log.modified, log.read))
+            state.append([log.size, log.modified])
+        archive = Archive(members)
+        return Content(f"{self._job_id}.tar.gz", archive.size, _etag(state), archive.read)
+
+    def _member(self, info: FileInfo) -> Member:
+        name = f"{self._job_id}/{info.key}"
+        return Member(name, info.size, info.modified.timestamp(), partial(self._files.stream, info))
+
+
+def _state(info: FileInfo) -> list[Any]:
+    return [info.key, info.size, info.etag, info.modified.timestamp()]
+
+
+def _etag(state: list[Any]) -> str:
+    """Says that two downloads have the same bytes, whichever server sends them."""
+    return f'"{hashlib.sha256(json.dumps(state).encode()).hexdigest()}"'
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from tunesmith.networks import networks
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
-from tunesmith.server.jobs.checkpoints import epochs_of
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.logs import Log, LogPlace
 from tunesmith.server.jobs.places import results_of
@@ -17,7 +16,7 @@ from tunesmith.server.jobs.reach import check_readable, visible_job
 from tunesmith.server.jobs.replies import goal_of, reply_to
 from tunesmith.server.jobs.repository import Kind, Owner, jobs_of
 from tunesmith.server.jobs.results import Results
-from tunesmith.server.jobs.schemas import AutoMLDetails, EpochNumbers, JobListRsp, JobRsp
+from tunesmith.server.jobs.schemas import AutoMLDetails, JobListRsp, JobRsp
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit import access
 from tunesmith.server.kit.caller import Caller
@@ -128,10 +127,3 @@ def get_automl_details(session: Session, caller: Caller, owner: Owner, job_id: U
     """
     job = visible_job(session, caller, owner, job_id)
     return AutoMLDetails(metric=goal_of(job))
-
-
-def get_epoch_numbers(
-    session: Session, caller: Caller, owner: Owner, job_id: UUID, vault: Vault
-) -> EpochNumbers:
-    """The epochs whose checkpoints a job has kept."""
-    return EpochNumbers(data=epochs_of(get_results(session, caller, owner, job_id, vault).keys))

@@ -7,6 +7,8 @@ ServiceError            any refusal: a sentence, an HTTP status
 ├── ForbiddenError      403
 ├── NotFoundError       404
 ├── ConflictError       409
+├── PreconditionError   412
+├── RangeError          416, with the size of what is there
 ├── RateLimitedError    429
 └── UnavailableError    503
 
@@ -37,6 +39,10 @@ class ServiceError(Exception):
     def body(self) -> dict[str, Any]:
         """The reply."""
         return {"error_desc": shortened(str(self)), "error_code": self.status}
+
+    def headers(self) -> dict[str, str]:
+        """What the reply's headers say about it."""
+        return {}
 
 
 class BadRequestError(ServiceError):
@@ -89,6 +95,25 @@ class ConflictError(ServiceError):
     status = 409
 
 
+class PreconditionError(ServiceError):
+    """The object is not in the state that the request names."""
+
+    status = 412
+
+
+class RangeError(ServiceError):
+    """What is asked for lies behind the end."""
+
+    status = 416
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        super().__init__(f"The range asked for lies behind the end: there are {size} bytes")
+
+    def headers(self) -> dict[str, str]:
+        return {"Content-Range": f"bytes */{self._size}"}
+
+
 class RateLimitedError(ServiceError):
     """The caller asks more often than it may."""
 
@@ -117,7 +142,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)  # noqa: S101 - registered for this class alone
-    return JSONResponse(error.body(), error.status)
+    return JSONResponse(error.body(), error.status, error.headers())
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
