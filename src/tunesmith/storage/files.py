@@ -22,7 +22,7 @@ from tunesmith.storage.web import UrlSource
 
 __all__ = ["FileInfo", "Files"]
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _UPLOAD_PART = 8 << 20
 _DELETE_BATCH = 1000
 

@@ -25,7 +25,7 @@ FORMAT = 1
 """Changes with every change of the bytes that the same members give."""
 
 _SPAN = 64 << 20
-_BATCH = 1 << 20
+_BATCH = 1 << 18
 _BLOCK = 1 << 15
 _GZIP_HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 _GZIP_TRAILER = struct.Struct("<II")
