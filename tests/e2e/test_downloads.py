@@ -3,9 +3,11 @@
 import hashlib
 import io
 import socket
+import sys
 import tarfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from tests.s3_services import S3Server
 
 from tunesmith.client import Client
 from tunesmith.client.models import Job
+from tunesmith.server.app import REQUESTS_AT_ONCE
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import FolderStore, Location, S3Store
 
@@ -112,6 +115,75 @@ def test_five_gigabytes_cost_the_server_little_memory(spacious: Server, digits_d
         status, length, pieces = ask(spacious, job, BARE, middle)
         assert (status, length) == (206, 50 * MIB)
         assert not any(piece.strip(b"\0") for piece in pieces)
+
+
+def test_downloads_that_take_long_hold_up_nobody(spacious: Server, digits_dataset: Path):
+    folder = spacious.folder("slow")
+    files = Files(Location(store=FolderStore(id="w", path=folder)), {})
+    job = job_in(spacious, spacious.local_workspace(folder), files, digits_dataset)
+    files.write(f"results/{job.id}/model_best.pth", bytes(50 * MIB))
+    slow = [ask(spacious, job, BARE) for _ in range(REQUESTS_AT_ONCE + 6)]
+    assert spacious.api("GET", "/workspaces").status_code == 200
+    assert all(sum(map(len, pieces)) == length for _, length, pieces in slow[-3:])
+
+
+class Relay:
+    """Passes connections on to a server, and cuts the first ones after so many bytes of the replies.
+
+    Attributes:
+        passed: the bytes of replies that each connection was given.
+    """
+
+    def __init__(self, server: Server, cuts: list[int]) -> None:
+        address = urlsplit(server.url)
+        self._server = address.hostname or "", address.port or 0
+        self._cuts = cuts
+        self.passed: list[int] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, _ = self._listener.accept()
+                there = socket.create_connection(self._server)
+                threading.Thread(target=self._ask, args=(here, there), daemon=True).start()
+                threading.Thread(target=self._answer, args=(there, here), daemon=True).start()
+
+    def _ask(self, here: socket.socket, there: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := here.recv(1 << 16):
+                there.sendall(piece)
+
+    def _answer(self, there: socket.socket, here: socket.socket) -> None:
+        passed, limit = 0, self._cuts.pop(0) if self._cuts else sys.maxsize
+        with suppress(OSError), here, there:
+            while passed < limit and (piece := there.recv(min(1 << 16, limit - passed))):
+                here.sendall(piece)
+                passed += len(piece)
+            here.shutdown(socket.SHUT_RDWR)
+        self.passed.append(passed)
+
+
+def test_the_client_goes_on_where_a_download_broke(server: Server, digits_dataset: Path, tmp_path: Path):
+    folder = server.folder("broken")
+    files = Files(Location(store=FolderStore(id="w", path=folder)), {})
+    job = job_in(server, server.local_workspace(folder), files, digits_dataset)
+    model = hashlib.shake_256(b"weights").digest(MIB) * 70
+    files.write(f"results/{job.id}/model_best.pth", model)
+    files.write(f"results/{job.id}/plot.png", b"plot")
+    relay = Relay(server, [20 * MIB, 48 * MIB])
+    with Client(relay.url, org=server.org, token=server.login()) as client:
+        client.jobs.download(job, tmp_path)
+    relay.close()
+    assert (tmp_path / "model_best.pth").read_bytes() == model
+    assert (tmp_path / "plot.png").read_bytes() == b"plot"
+    assert relay.passed[:2] == [20 * MIB, 48 * MIB]
+    assert sum(relay.passed) < 71 * MIB
 
 
 def test_a_bucket_is_sent_alike(server: Server, s3_server: S3Server, digits_dataset: Path):

@@ -1,5 +1,6 @@
 """Unpacking a downloaded archive without letting it write outside its folder."""
 
+import gzip
 import io
 import shutil
 import tarfile
@@ -11,28 +12,39 @@ from pathlib import Path, PurePosixPath
 
 from tunesmith.client.errors import UnsafeArchiveError
 
+_CHUNK = 1 << 20
 
-def unpack(chunks: Iterator[bytes], target: Path, strip: str = "") -> list[Path]:
+
+def unpack(packed: Path, target: Path, strip: str = "") -> list[Path]:
     """Write the members of a tar.gz into `target`; a leading folder named `strip` is left out.
 
-    The archive is fetched whole before anything is unpacked, so that a connection cut off leaves
-    nothing behind. An existing file of the same name is replaced.
+    All is unpacked, and held against the archive's sums, before anything of it is in its place. An existing
+    file of the same name is replaced.
 
     Raises:
         UnsafeArchiveError: the archive is damaged, or holds links, devices or paths that lead out.
     """
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=target) as spool:
-        for chunk in chunks:
-            spool.write(chunk)
-        spool.seek(0)
-        try:
-            with tarfile.open(fileobj=spool, mode="r:gz") as archive:
-                return [_write(archive, member, target, strip) for member in archive if not member.isdir()]
-        except (tarfile.TarError, EOFError, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise UnsafeArchiveError(f"The downloaded archive is damaged: {error}.") from error
+    with tempfile.TemporaryDirectory(dir=target, prefix=".unpacked-") as name:
+        unpacked = Path(name)
+        found = _unpacked(packed, unpacked, strip)
+        return [_moved(unpacked, target, path) for path in found]
+
+
+def _unpacked(packed: Path, target: Path, strip: str) -> list[PurePosixPath]:
+    """The paths of the members, each once."""
+    found: dict[PurePosixPath, None] = {}
+    try:
+        with gzip.open(packed) as plain:
+            with tarfile.open(fileobj=plain, mode="r:") as archive:
+                for member in archive:
+                    if not member.isdir():
+                        found[_written(archive, member, target, strip)] = None
+            while plain.read(_CHUNK):  # to the sum at the end
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UnsafeArchiveError(f"The downloaded archive is damaged: {error}.") from error
+    return list(found)
 
 
 def unpack_flat(chunks: Iterator[bytes], target: Path) -> list[Path]:
@@ -56,18 +68,23 @@ def unpack_flat(chunks: Iterator[bytes], target: Path) -> list[Path]:
     return written
 
 
-def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, strip: str) -> Path:
-    path = target / _inside(member, strip)
+def _written(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, strip: str) -> PurePosixPath:
+    path = _inside(member, strip)
     source = archive.extractfile(member)
     if source is None:
         raise UnsafeArchiveError(f"The downloaded archive holds {member.name}, which is not a plain file.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.parent.resolve().is_relative_to(target.resolve()):
-        raise UnsafeArchiveError(f"A link in {target} would let {member.name} be written outside of it.")
-    path.unlink(missing_ok=True)  # a link of this name is replaced, not followed
-    with path.open("wb") as file:
-        shutil.copyfileobj(source, file)
+    (target / path).parent.mkdir(parents=True, exist_ok=True)
+    with (target / path).open("wb") as file:
+        shutil.copyfileobj(source, file, _CHUNK)
     return path
+
+
+def _moved(unpacked: Path, target: Path, path: PurePosixPath) -> Path:
+    goal = target / path
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    if not goal.parent.resolve().is_relative_to(target.resolve()):
+        raise UnsafeArchiveError(f"A link in {target} would let {path} be written outside of it.")
+    return (unpacked / path).replace(goal)  # a link of this name is replaced, not followed
 
 
 def _inside(member: tarfile.TarInfo, strip: str) -> PurePosixPath:

@@ -6,7 +6,8 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from tunesmith.client.archive import unpack
-from tunesmith.client.errors import JobFailedError, NotFoundError
+from tunesmith.client.errors import JobFailedError, NotFoundError, UnsafeArchiveError
+from tunesmith.client.fetching import Arrival, Download, Tell
 from tunesmith.client.following import LogFollower
 from tunesmith.client.models import Job, JobChange, Outcome
 from tunesmith.client.session import Session
@@ -206,24 +207,43 @@ class Jobs:
         """The names of the files that the job wrote."""
         return tuple(self._session.call("GET", self._path(job, verb="list_files")))
 
-    def download(self, job: Job, target: Path) -> list[Path]:
+    def download(self, job: Job, target: Path, tell: Tell | None = None) -> list[Path]:
         """Fetch all files of the job and its log into the folder `target`. Returns what was written.
 
-        Raises:
-            UnsafeArchiveError: the archive would write elsewhere.
-        """
-        with self._session.stream(self._path(job, verb="download")) as chunks:
-            return unpack(chunks, target, strip=job.id)
+        A connection that breaks is made anew, and what has arrived is not sent again: not even if this ends
+        in an error, or the process is killed, and the same is asked for once more.
 
-    def download_files(self, job: Job, names: Sequence[str], target: Path) -> list[Path]:
-        """Fetch some of `files(job)` into the folder `target`. Returns what was written.
+        Args:
+            job: whose files.
+            target: is made if it does not exist.
+            tell: is called with the bytes that have arrived, and those that there are.
 
         Raises:
-            UnsafeArchiveError: the archive would write elsewhere.
+            ConnectionFailedError: nothing more arrives.
+            UnsafeArchiveError: what arrived is damaged, or would write elsewhere.
         """
-        query: dict[str, str | int | list[str]] = {"file_lists": list(names), "tar_files": "True"}
-        with self._session.stream(self._path(job, verb="download_selective_files"), query) as chunks:
-            return unpack(chunks, target, strip=job.id)
+        return self._downloaded(job, target, "download", {}, tell)
+
+    def download_files(
+        self, job: Job, names: Sequence[str], target: Path, tell: Tell | None = None
+    ) -> list[Path]:
+        """Fetch some of `files(job)`, as `download` does all of them. Returns what was written."""
+        query: dict[str, QueryValue] = {"file_lists": list(names), "tar_files": "True"}
+        return self._downloaded(job, target, "download_selective_files", query, tell)
+
+    def _downloaded(
+        self, job: Job, target: Path, verb: str, query: Mapping[str, QueryValue], tell: Tell | None
+    ) -> list[Path]:
+        path = self._path(job, verb)
+        arrival = Arrival(target, path, query)
+        Download(self._session, path, query, arrival, tell or (lambda *_: None)).fetch()
+        try:
+            written = unpack(arrival.path, target, strip=job.id)
+        except UnsafeArchiveError:
+            arrival.discard()
+            raise
+        arrival.discard()
+        return written
 
     def list(self, experiment_id: str) -> tuple[Job, ...]:
         """The jobs of an experiment, newest first."""

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from tunesmith.client.errors import UnauthorizedError
 from tunesmith.client.models import Login
-from tunesmith.client.transport import QueryValue, Transport
+from tunesmith.client.transport import Opened, QueryValue, Transport
 
 API = "/api/v1"
 PAGE_SIZE = 100
@@ -61,6 +61,14 @@ class Session:
         """The reply to a GET in chunks."""
         with ExitStack() as stack:
             yield self._logged_in(lambda: stack.enter_context(self.transport.stream(path, query, headers)))
+
+    @contextmanager
+    def opened(
+        self, path: str, query: Mapping[str, QueryValue], headers: Mapping[str, str]
+    ) -> Iterator[Opened]:
+        """The reply to a GET as its headers have come."""
+        with ExitStack() as stack:
+            yield self._logged_in(lambda: stack.enter_context(self.transport.opened(path, query, headers)))
 
     def pages(
         self, path: str, key: str, query: Mapping[str, QueryValue | None]

@@ -42,8 +42,38 @@ class RetryPolicy:
         return full * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A reply whose body is on its way."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+    @property
+    def length(self) -> int | None:
+        """The bytes of the body, if the server says so."""
+        length = self.headers.get("Content-Length", "")
+        return int(length) if length.isdecimal() else None
+
+    @property
+    def strong_etag(self) -> str:
+        """What vouches for every byte of the whole; "" if nothing does."""
+        etag = self.headers.get("ETag", "")
+        return etag if etag.startswith('"') and etag.isascii() else ""
+
+    def is_part_from(self, start: int) -> bool:
+        """Whether the body begins with that byte of the whole, and not with the first."""
+        begins = self.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        return self.status == httpx.codes.PARTIAL_CONTENT and begins
+
+
 class Transport:
-    """Sends requests to one server. `token` is sent with each once it is known."""
+    """Sends requests to one server. `token` is sent with each once it is known.
+
+    Attributes:
+        retry: how often and how patiently what failed is tried again; `sleep` waits for so many seconds.
+    """
 
     def __init__(
         self,
@@ -57,8 +87,8 @@ class Transport:
     ) -> None:
         self.url = url.rstrip("/")
         self.token = token
-        self._retry = retry or RetryPolicy()
-        self._sleep = sleep
+        self.retry = retry or RetryPolicy()
+        self.sleep = sleep
         self._http = httpx.Client(
             base_url=self.url,
             timeout=timeout,
@@ -103,11 +133,19 @@ class Transport:
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[Iterator[bytes]]:
         """The reply to a GET in chunks, for bodies that may not fit in memory."""
+        with self.opened(path, query, headers or {}) as reply:
+            yield reply.chunks
+
+    @contextmanager
+    def opened(
+        self, path: str, query: Mapping[str, QueryValue] | None, headers: Mapping[str, str]
+    ) -> Iterator[Opened]:
+        """The reply to a GET as its headers have come."""
         request = self._request("GET", path, None, query)
-        request.headers.update(headers or {})
+        request.headers.update(headers)
         response = self._send(request, repeatable=True, stream=True)
         try:
-            yield self._chunks(response)
+            yield Opened(response.status_code, response.headers, self._chunks(response))
         finally:
             response.close()
 
@@ -127,20 +165,20 @@ class Transport:
             raise ConfigError(f"This cannot be sent as JSON: {error}.") from error
 
     def _send(self, request: httpx.Request, *, repeatable: bool, stream: bool) -> httpx.Response:
-        for attempt in range(1, self._retry.attempts + 1):
-            last = attempt == self._retry.attempts
+        for attempt in range(1, self.retry.attempts + 1):
+            last = attempt == self.retry.attempts
             try:
                 response = self._http.send(request, stream=stream)
             except (httpx.TimeoutException, httpx.NetworkError, httpx.ProtocolError) as error:
                 if last or not (repeatable or isinstance(error, NEVER_SENT)):
                     raise ConnectionFailedError(self.url, _reason(error)) from error
-                self._sleep(self._retry.pause(attempt))
+                self.sleep(self.retry.pause(attempt))
                 continue
             put_off = response.status_code == 429 or (repeatable and response.status_code in PASSING)
             if last or not put_off:
                 return self._checked(response)
             response.close()
-            self._sleep(self._retry.pause(attempt, response.headers.get("Retry-After")))
+            self.sleep(self.retry.pause(attempt, response.headers.get("Retry-After")))
         raise AssertionError("a retry policy allows at least one attempt")
 
     def _checked(self, response: httpx.Response) -> httpx.Response:

@@ -24,6 +24,9 @@ class Patience:
 PATIENT = Patience(connect=5, read=20, retries=20, total=50)
 """For jobs: a store that is gone is reported in about a minute."""
 
+PROMPT = Patience(connect=5, read=20, retries=4, total=10)
+"""For requests: whoever waits for the answer can ask again."""
+
 BRIEF = Patience(connect=2, read=3, retries=1, total=3)
 """For probes: a person waits for the answer."""
 

@@ -12,7 +12,7 @@ from tunesmith.client.commands.exits import ExitCode
 from tunesmith.client.commands.output import JsonFlag, Output, readable_size
 from tunesmith.client.commands.watching import epochs, headline, last_of, watch
 from tunesmith.client.config import connect
-from tunesmith.client.errors import JobFailedError
+from tunesmith.client.errors import ConfigError, ConnectionFailedError, JobFailedError
 from tunesmith.client.models import Job
 
 app = typer.Typer(help="Actions that run on an experiment.", no_args_is_help=True)
@@ -21,6 +21,7 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
 Owner = Annotated[
     str | None, typer.Option("--experiment", help="Id of its experiment; looked up when left out.")
 ]
+_GOES_ON = "What has arrived is kept: the same command goes on from there."
 Interval = Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")]
 
 
@@ -151,23 +152,36 @@ def download(
     experiment: Owner = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Fetch the files of a job."""
+    """Fetch the files of a job; a download that broke goes on where it stopped."""
     output = Output(as_json)
     target = to or Path(job)
     with connect() as client:
         found = located(client, job, experiment)
-        with output.busy("Downloading"):
-            written = (
-                client.jobs.download_files(found, file, target)
-                if file
-                else client.jobs.download(found, target)
-            )
+        written = _downloaded(client, found, target, file, output)
     if as_json:
         output.document([str(path) for path in written])
         return
     for path in written:
         output.line(f"{path}\t{readable_size(path)}")
     output.tell(f"Wrote {len(written)} file(s) to {target}.")
+
+
+def _downloaded(
+    client: Client, job: Job, target: Path, names: list[str] | None, output: Output
+) -> list[Path]:
+    try:
+        with output.arriving("Downloading") as tell:
+            if names:
+                return client.jobs.download_files(job, names, target, tell)
+            return client.jobs.download(job, target, tell)
+    except OSError as error:
+        raise ConfigError(f"Could not write to {target}: {error.strerror}.") from error
+    except ConnectionFailedError:
+        output.tell(_GOES_ON)
+        raise
+    except KeyboardInterrupt:
+        output.tell(_GOES_ON)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def located(client: Client, job_id: str, experiment_id: str | None) -> Job:

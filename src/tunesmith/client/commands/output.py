@@ -4,14 +4,22 @@ A terminal gets tables and colour. A pipe gets a line an entry, fields parted by
 --json stdout carries one JSON document and messages are left out; errors always go to stderr.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -89,6 +97,16 @@ class Output:
         if self.as_json or not self.stderr.is_terminal:
             return nullcontext()
         return self.stderr.status(what)
+
+    @contextmanager
+    def arriving(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
+        """Show on a terminal how much of a download has arrived: yields what is to be told that."""
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        hidden = self.as_json or not self.stderr.is_terminal
+        shown = (*columns, TimeRemainingColumn())
+        with Progress(*shown, console=self.stderr, transient=True, disable=hidden) as progress:
+            task = progress.add_task(what, total=None)
+            yield lambda arrived, total: progress.update(task, completed=arrived, total=total)
 
     def line(self, text: str) -> None:
         """Write one line, tabs kept."""

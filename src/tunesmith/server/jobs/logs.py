@@ -12,7 +12,6 @@ from tunesmith.protocol import JobFolder
 from tunesmith.server.jobs.log_store import taken_of
 from tunesmith.server.jobs.tables import Job, JobLog
 from tunesmith.server.kit.database import Database
-from tunesmith.storage.chunks import part
 
 _CHUNK = 1 << 16
 _ROWS_AT_ONCE = 16
@@ -62,25 +61,19 @@ class Log:
     def size(self) -> int:
         """The bytes that `read` yields."""
         gaps = sum(len(gap_line(size)) for size in self._gaps().values())
-        return gaps + sum(one.size for one in self.parts) + (self.rest.size if self.rest else 0)
+        return gaps + sum(part.size for part in self.parts) + (self.rest.size if self.rest else 0)
 
-    def read(self, start: int = 0) -> Iterator[bytes]:
-        """The log from byte `start` on, with a line where its middle was dropped.
-
-        No session is open between two pieces.
-        """
-        return part(self._pieces(), start, self.size - start)
-
-    def _pieces(self) -> Iterator[bytes]:
+    def read(self) -> Iterator[bytes]:
+        """The log, with a line where its middle was dropped. No session is open between two pieces."""
         gaps = self._gaps()
         for start in range(0, len(self.parts), _ROWS_AT_ONCE):
             some = self.parts[start : start + _ROWS_AT_ONCE]
             found = self._contents(some)
-            for one in some:
-                if one.position in gaps:
-                    yield gap_line(gaps[one.position])
+            for part in some:
+                if part.position in gaps:
+                    yield gap_line(gaps[part.position])
                 # What was dropped since it was looked at reads as blank lines: the size was told already.
-                yield found.get(one.position, b"")[: one.size].ljust(one.size, b"\n")
+                yield found.get(part.position, b"")[: part.size].ljust(part.size, b"\n")
         if self.rest:
             yield from self.rest.read()
 
@@ -92,8 +85,8 @@ class Log:
 
     def _gaps(self) -> dict[int, int]:
         """By the position after each gap, its size."""
-        ends = [0, *(one.position + one.size for one in self.parts)]
-        sizes = {one.position: one.position - end for one, end in zip(self.parts, ends, strict=False)}
+        ends = [0, *(part.position + part.size for part in self.parts)]
+        sizes = {part.position: part.position - end for part, end in zip(self.parts, ends, strict=False)}
         return {position: size for position, size in sizes.items() if size}
 
 

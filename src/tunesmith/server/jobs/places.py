@@ -15,6 +15,7 @@ from tunesmith.storage.files import Files
 from tunesmith.storage.hub_keys import HubPlace
 from tunesmith.storage.keys import check_prefix
 from tunesmith.storage.locations import HubStore, Location
+from tunesmith.storage.patience import PROMPT
 
 
 def location_in(workspace: Workspace, path: str = "") -> Location:
@@ -82,4 +83,4 @@ def _opened(session: Session, vault: Vault, job: Job, location: Location) -> Fil
     workspace = session.get(Workspace, UUID(location.store.id))
     if workspace is None:
         raise NotFoundError(f"The workspace {location.store.id} with the results of job {job.id} was deleted")
-    return Files(location, vault.open(workspace.sealed_secrets))
+    return Files(location, vault.open(workspace.sealed_secrets), PROMPT)

@@ -14,6 +14,7 @@ from tunesmith.server.jobs.logs import Log
 from tunesmith.server.jobs.packing import FORMAT, Archive, Member
 from tunesmith.server.kit.downloads import Content
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError, UnavailableError
+from tunesmith.storage.chunks import part
 from tunesmith.storage.errors import StorageError
 from tunesmith.storage.files import FileInfo, Files
 
@@ -79,7 +80,8 @@ class Results:
         members = [self._member(info) for info in chosen]
         state = [FORMAT, str(self._job_id), *map(_state, chosen)]
         if log:
-            members.append(Member(f"{self._job_id}.txt", log.size, log.modified, log.read))
+            rest = partial(_rest_of, log)
+            members.append(Member(f"{self._job_id}.txt", log.size, log.modified, rest))
             state.append([log.size, log.modified])
         archive = Archive(members)
         return Content(f"{self._job_id}.tar.gz", archive.size, _etag(state), archive.read)
@@ -87,6 +89,10 @@ class Results:
     def _member(self, info: FileInfo) -> Member:
         name = f"{self._job_id}/{info.key}"
         return Member(name, info.size, info.modified.timestamp(), partial(self._files.stream, info))
+
+
+def _rest_of(log: Log, start: int) -> Iterator[bytes]:
+    return part(log.read(), start, log.size - start)
 
 
 def _state(info: FileInfo) -> list[Any]:

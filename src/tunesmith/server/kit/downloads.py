@@ -18,8 +18,10 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from tunesmith.server.kit.errors import PreconditionError, RangeError
+from tunesmith.server.kit.middleware import leave_seat
 
 _BINARY = "application/octet-stream"
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.IGNORECASE)
@@ -74,7 +76,7 @@ def attachment(request: Request, content: Content) -> Response:
     headers["Content-Disposition"] = f"attachment; filename*=utf-8''{quote(content.name)}"
     if request.method == "HEAD":
         return Response(headers=headers, media_type=_BINARY)
-    return StreamingResponse(_sent(content.read(start, stop)), status, headers, _BINARY)
+    return StreamingResponse(_sent(request.scope, content.read(start, stop)), status, headers, _BINARY)
 
 
 def _is_known(headers: Headers, content: Content) -> bool:
@@ -102,6 +104,7 @@ def _range(headers: Headers, content: Content) -> tuple[int, int] | None:
     return start, min(content.size, int(last) + 1) if first and last else content.size
 
 
-async def _sent(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _sent(scope: Scope, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    leave_seat(scope)  # a client may take hours
     while (chunk := await run_sync(next, chunks, None, limiter=_READERS)) is not None:
         yield chunk
