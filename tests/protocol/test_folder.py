@@ -1,5 +1,6 @@
 """The job folder: what one process writes, another reads, whole or not at all."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,10 +9,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.disks import fill, may_mount, small_disk
 
 from tunesmith.protocol import (
+    Cause,
     Done,
     EventTail,
+    Failed,
     Heartbeat,
     JobFolder,
     JobRequest,
@@ -98,3 +102,38 @@ def test_the_tail_of_a_log_that_is_not_there_is_empty(folder):
     assert folder.log_tail() == []
     folder.log_path.write_bytes("\n".join(f"line {n}" for n in range(100)).encode() + b"\n\xff")
     assert folder.log_tail(2) == ["line 99", "\ufffd"]
+
+
+FAILED = Failed(cause=Cause.STORAGE, message="The disk is full.")
+
+
+def assert_only_the_end_is_written(folder: JobFolder) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        folder.append(Progress(epoch=1, message="x" * 5000))
+    assert folder.reserve_path.exists()
+    folder.append(FAILED)
+    assert list(EventTail(folder).read()) == [FAILED]
+
+
+def test_how_a_job_ended_is_written_on_a_full_disk_in_the_place_of_a_reserve(folder, monkeypatch):
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if not folder.reserve_path.exists():
+            return write(descriptor, data)
+        if len(data) > 10:
+            return write(descriptor, data[:10])  # the last bytes of the last block
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    assert_only_the_end_is_written(folder)
+
+
+if may_mount():
+
+    def test_a_disk_that_is_really_full_takes_how_a_job_ended(tmp_path):
+        with small_disk(tmp_path / "disk", 1 << 20):
+            folder = JobFolder(tmp_path / "disk" / "job")
+            folder.create(JobRequest(job_id=uuid4(), action="train"))
+            fill(tmp_path / "disk")
+            assert_only_the_end_is_written(folder)

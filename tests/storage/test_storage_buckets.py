@@ -1,12 +1,15 @@
 """What only buckets can do to us: refuse, vanish, hang, and answer oddly."""
 
+import hashlib
+import random
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.fault_proxy import Fault, FaultProxy, behind
 from tests.s3_services import SECRETS, S3Server
 
-from tunesmith.storage.errors import StorageError
+from tunesmith.storage.errors import StorageError, StoreUnavailableError
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import Location, S3Store
 from tunesmith.storage.patience import PATIENT, Patience
@@ -147,3 +150,52 @@ def test_an_object_without_a_usable_key_is_named(s3_server: S3Server):
 def test_https_is_required_unless_the_endpoint_says_http():
     with pytest.raises(StorageError, match="does not answer"):
         files_at("https://127.0.0.1:9").probe()
+
+
+@pytest.fixture
+def proxy(s3_server: S3Server):
+    proxy = FaultProxy(s3_server.url)
+    yield proxy
+    proxy.close()
+
+
+def test_a_listing_that_breaks_off_is_gone_on_with(s3_server: S3Server, proxy: FaultProxy):
+    location = s3_server.location("data")
+    direct = Files(location, s3_server.secrets)
+    names = [f"{number:02d}" for number in range(20)]
+    for name in names:
+        direct.write(name, b"1")
+    proxy.fault = Fault.CUT
+    proxy.heal_after(2)
+    files = Files(behind(proxy, location), s3_server.secrets, Patience(1, 1, retries=3, total=5))
+    assert [info.key for info in files.list()] == names
+    proxy.fault = Fault.CUT
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        list(files.list())
+
+
+def test_a_download_goes_on_when_the_clients_own_patience_is_over(
+    s3_server: S3Server, proxy: FaultProxy, tmp_path
+):
+    location = s3_server.location("data")
+    data = random.Random(1).randbytes(16 << 20)  # noqa: S311 - no secret
+    Files(location, s3_server.secrets).write("large", data)
+    proxy.fault = Fault.CUT
+    proxy.heal_after(2)
+    impatient = Files(behind(proxy, location), s3_server.secrets, Patience(5, 5, retries=0, total=1))
+    impatient.download("large", tmp_path / "large")
+    assert proxy.struck == 2
+    assert hashlib.sha256((tmp_path / "large").read_bytes()).digest() == hashlib.sha256(data).digest()
+
+
+@pytest.mark.parametrize("fault", [Fault.ERROR, Fault.HANG, Fault.CUT_UPLOAD])
+def test_a_store_that_may_come_back_is_told_from_one_that_refuses(s3_server: S3Server, proxy, fault):
+    files = Files(behind(proxy, s3_server.location()), s3_server.secrets, Patience(1, 0.3, 1, 0.5))
+    proxy.fault = fault
+    with pytest.raises(StoreUnavailableError):
+        files.write("a", b"1" * 1000)
+    proxy.fault = Fault.NONE
+    gone = files.location.store.model_copy(update={"bucket": "no-such-bucket"})
+    with pytest.raises(StorageError, match="does not exist") as caught:
+        Files(Location(store=gone), s3_server.secrets).write("a", b"1")
+    assert not isinstance(caught.value, StoreUnavailableError)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tunesmith.protocol import (
     DatasetInput,
@@ -18,7 +18,8 @@ from tunesmith.protocol import (
     Resources,
     ResultsTarget,
 )
-from tunesmith.storage.locations import FolderStore, Location
+from tunesmith.storage.locations import FolderStore, Location, Store
+from tunesmith.storage.patience import PATIENT, Patience
 from tunesmith.training.actions import run_action
 from tunesmith.training.run import Run
 
@@ -98,16 +99,28 @@ def events_of(run: Run) -> list[Event]:
 
 
 def notes_of(run: Run) -> list[str]:
-    return [event.message for event in events_of(run) if isinstance(event, Note)]
+    return notes_in(run.folder.root)
+
+
+def notes_in(folder: Path) -> list[str]:
+    """The notes in a job folder."""
+    return [event.message for event in EventTail(JobFolder(folder)).read() if isinstance(event, Note)]
 
 
 class Bench:
-    """A workspace and the jobs in it."""
+    """A workspace and the jobs in it.
 
-    def __init__(self, root: Path) -> None:
+    Attributes:
+        secrets: of the stores that jobs are given, by the stores' ids.
+        patience: with these stores.
+    """
+
+    def __init__(self, root: Path, patience: Patience = PATIENT) -> None:
         self.root = root
         self.workspace = FolderStore(id="workspace", path=root / "workspace")
         self.workspace.path.mkdir()
+        self.secrets: dict[str, Mapping[str, str]] = {}
+        self.patience = patience
 
     def dataset(self, source: Path, name: str = "digits") -> DatasetInput:
         """A dataset in a folder, which a job pulls when it needs it."""
@@ -127,11 +140,17 @@ class Bench:
         *,
         folder: Path | None = None,
         stop: threading.Event | None = None,
+        job_id: UUID | None = None,
+        store: Store | None = None,
         **request: Any,
     ) -> Run:
-        """A job that is ready to run. A folder given again continues that job's folder."""
-        job_id = uuid4()
-        results = Location(store=self.workspace, prefix=f"results/{job_id}")
+        """A job that is ready to run.
+
+        A folder given again continues that job's folder; a job's id given again with another folder is the
+        job on another machine.
+        """
+        job_id = job_id or uuid4()
+        results = Location(store=store or self.workspace, prefix=f"results/{job_id}")
         job = JobFolder(folder or self.root / str(job_id))
         job.create(
             JobRequest(
@@ -144,7 +163,7 @@ class Bench:
                 **request,
             )
         )
-        return Run(job, {}, stop)
+        return Run(job, self.secrets, stop, patience=self.patience)
 
     def run(self, action: str, specs: Mapping[str, Any], **request: Any) -> Finished:
         """Run a job to its end, and publish its results."""

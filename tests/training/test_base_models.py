@@ -16,7 +16,7 @@ from tunesmith.protocol import Cause, DatasetInput, ModelInput
 from tunesmith.storage.weights import WeightsFolder
 from tunesmith.training.actions import run_action
 from tunesmith.training.base_models import weights_of
-from tunesmith.training.engine.checkpoints import Checkpoints
+from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.failures import JobError, StoppedError
 
 FROZEN = SMALL | {"model.backbone.freeze_backbone": True, "train.enable_ema": False}
@@ -58,8 +58,7 @@ def test_a_training_starts_from_the_published_backbone(
     bench: Bench, digits: DatasetInput, model: ModelInput, published: dict[str, torch.Tensor]
 ):
     done = bench.run("train", FROZEN, train_datasets=(digits,), eval_dataset=digits, base_models=(model,))
-    saved, _ = Checkpoints(done.results).newest_whole()
-    assert saved is not None
+    saved = load_checkpoint(done.results / "model_latest.pth")
     trained = {name.removeprefix("net."): value for name, value in saved["model"].items()}
     backbone = {name for name in published if not name.startswith("fc.")}
     for name in backbone:

@@ -13,7 +13,7 @@ from tunesmith.protocol.events import (
     Progress,
     Started,
 )
-from tunesmith.protocol.folder import EventTail, JobFolder
+from tunesmith.protocol.folder import DISK_FULL, EventTail, JobFolder
 from tunesmith.protocol.launch import Launch
 from tunesmith.protocol.lease import Lease
 from tunesmith.protocol.request import (
@@ -28,6 +28,7 @@ from tunesmith.protocol.request import (
 )
 
 __all__ = [
+    "DISK_FULL",
     "Cause",
     "CheckpointSaved",
     "DatasetInput",

@@ -1,13 +1,18 @@
 """The layout of a job folder, and the only code that reads or writes its protocol files."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from tunesmith.protocol.events import EVENT, Event
+from tunesmith.protocol.events import EVENT, Done, Event, Failed, Interrupted
 from tunesmith.protocol.request import JobRequest
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""How a file system says that it takes no more."""
+_RESERVE_BYTES = 1 << 16
 
 
 class JobFolder:
@@ -21,6 +26,7 @@ class JobFolder:
         self.results = root / "results"
         self.scratch = root / "scratch"
         self.lock_path = root / "worker.lock"
+        self.reserve_path = root / "reserve"
 
     def create(self, request: JobRequest) -> None:
         """Lay out the folder for a run; a run that continues keeps the events and results it has."""
@@ -30,6 +36,8 @@ class JobFolder:
         whole.write_text(request.model_dump_json(indent=1), encoding="utf-8")
         whole.replace(self.request_path)
         self._end_torn_line()
+        with self.reserve_path.open("ab") as reserve:
+            os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
 
     def _end_torn_line(self) -> None:
         """A worker killed while it wrote leaves half a line: the next run must not write behind it."""
@@ -44,11 +52,27 @@ class JobFolder:
         return JobRequest.model_validate_json(self.request_path.read_bytes())
 
     def append(self, event: Event) -> None:
-        """Write one event: a single write of a whole line, so that a reader never sees half of two."""
+        """Write one event: a single write of a whole line, so that a reader never sees half of two.
+
+        On a full disk, how the job ended is written in the place of a reserve.
+
+        Raises:
+            OSError: the file system does not take it.
+        """
         line = EVENT.dump_json(event) + b"\n"
+        try:
+            self._write(line)
+        except OSError as error:
+            if error.errno not in DISK_FULL or not isinstance(event, Done | Failed | Interrupted):
+                raise
+            self.reserve_path.unlink(missing_ok=True)
+            self._write(b"\n" + line)  # what came before may have been written in part
+
+    def _write(self, data: bytes) -> None:
         descriptor = os.open(self.events_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, line)
+            while data:
+                data = data[os.write(descriptor, data) :]
         finally:
             os.close(descriptor)
 

@@ -89,7 +89,9 @@ class ResultsTarget(_Part):
 class JobRequest(_Part):
     """Everything that one run of one action needs to know.
 
-    `tensorboard` asks for event files although the specs may not.
+    Attributes:
+        tensorboard: event files are wanted although the specs may not ask for them.
+        checkpoint_seconds: after so long a training writes a checkpoint although its epoch is not over.
     """
 
     job_id: UUID
@@ -107,3 +109,4 @@ class JobRequest(_Part):
     metric: MetricGoal | None = None
     resources: Resources = Resources()
     tensorboard: bool = False
+    checkpoint_seconds: float = 300.0

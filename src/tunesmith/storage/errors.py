@@ -9,6 +9,10 @@ class StorageFileMissingError(StorageError):
     """The store answers, but the file is not there."""
 
 
+class StoreUnavailableError(StorageError):
+    """The store does not answer, or says that it cannot now; it may later."""
+
+
 class TooLargeError(StorageError):
     """The file is larger than it may be; the message names the limit."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from obstore import exceptions
 
-from tunesmith.storage.errors import StorageError, StorageFileMissingError
+from tunesmith.storage.errors import StorageError, StorageFileMissingError, StoreUnavailableError
 
 _CODE = re.compile(r"<Code>([^<]{1,100})</Code>")
 _NO_STORE = {"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"}
@@ -29,6 +29,7 @@ _BAD_CREDENTIALS = {
 # Shorter ones protect nothing, and blotting them out would leave parts of words.
 _SHORTEST_SECRET = 4
 _UNREACHABLE = ("HTTP error", "timed out")
+_BUSY = re.compile(r"status code: (5\d\d|429|408)")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,14 @@ class Faults:
         if isinstance(error, FileNotFoundError):
             return StorageFileMissingError(f"The {self.store} has no file {key}.")
         if any(sign in text for sign in _UNREACHABLE):
-            return StorageError(f"{what} the {self.store}: it does not answer; check that it is reachable.")
+            return StoreUnavailableError(
+                f"{what} the {self.store}: it does not answer; check that it is reachable."
+            )
+        if busy := _BUSY.search(text):
+            return StoreUnavailableError(
+                f"{what} the {self.store}: it answers with status {busy[1]}{_in_brackets(code)}; "
+                "try again later."
+            )
         return StorageError(f"{what} the {self.store}: {code or self._first_line(text)}")
 
     def _first_line(self, text: str) -> str:

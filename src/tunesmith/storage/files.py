@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import obstore
 
@@ -55,7 +56,7 @@ class Files:
     def _source(self) -> Source:
         if isinstance(self.location.store, FolderStore | HubStore | UrlStore):
             return self._read_by(self._patience)
-        return ObjectSource(self._store)
+        return ObjectSource(self._store, self._patience)
 
     def list(self, prefix: str = "") -> Iterator[FileInfo]:
         """The files below a folder, in order of their keys; none where there is no such folder."""
@@ -134,12 +135,17 @@ class Files:
 
     def upload(self, source: Path, key: str) -> None:
         """Store a file of this machine under the key, part by part: it is never whole in memory."""
-        whole = self._whole(key)
         try:
             file = source.open("rb")
         except OSError as error:
             raise StorageError(f"Could not read {source}: {error.strerror}.") from error
-        with file, self._faults.named(f"upload {source.name} as", key):
+        with file:
+            self.upload_open(file, key)
+
+    def upload_open(self, file: BinaryIO, key: str) -> None:
+        """Store what an open file holds, as `upload` does."""
+        whole = self._whole(key)
+        with self._faults.named("upload", key):
             obstore.put(self._store, whole, file, chunk_size=_UPLOAD_PART, max_concurrency=4)
 
     def copy(self, source: str, target: str) -> None:
@@ -193,7 +199,7 @@ class Files:
             case FolderStore():
                 return FolderSource(existing(store))
             case _:
-                return ObjectSource(self._opened(patience))
+                return ObjectSource(self._opened(patience), patience)
 
     def _whole(self, key: str) -> str:
         whole = join(self._prefix, check_key(key))

@@ -21,8 +21,8 @@ class Patience:
     total: float
 
 
-PATIENT = Patience(connect=5, read=20, retries=20, total=50)
-"""For jobs: a store that is gone is reported in about a minute."""
+PATIENT = Patience(connect=5, read=20, retries=60, total=150)
+"""For jobs: they outlive a store that is gone for a minute or two, and report one that is gone for longer."""
 
 PROMPT = Patience(connect=5, read=20, retries=4, total=10)
 """For requests: whoever waits for the answer can ask again."""

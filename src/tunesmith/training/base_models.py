@@ -37,6 +37,10 @@ def weights_of(run: Run, model: ModelInput) -> Path:
         StoppedError: asked to stop; the next attempt goes on where this one was.
         StorageError: the disk refuses.
     """
+    return run.interruptible(lambda: _have(run, model))
+
+
+def _have(run: Run, model: ModelInput) -> Path:
     folder = WeightsFolder(model.folder)
     with folder.held():
         if found := folder.whole():

@@ -1,9 +1,14 @@
 """How an action says that its job cannot go on, and what other errors mean for the user."""
 
 from tunesmith.data.errors import DatasetError
-from tunesmith.protocol import Cause, Failed
+from tunesmith.protocol import DISK_FULL, Cause, Failed
 from tunesmith.specs import SpecError
 from tunesmith.storage.errors import StorageError
+
+MORE_ROOM = (
+    "Free some room on the server's disk, or let the operator move TUNESMITH_DATA_DIR to a larger one."
+)
+"""What to do about a full disk."""
 
 
 class JobError(Exception):
@@ -47,6 +52,9 @@ def failure_of(error: BaseException) -> Failed:
         # torch's own class, told by name: this module must load without torch.
         case RuntimeError() if type(error).__name__ == "OutOfMemoryError":
             return _failed(Cause.OUT_OF_MEMORY, str(error).split("\n", maxsplit=1)[0])
+        case OSError() if error.errno in DISK_FULL:
+            place = error.filename or "the job's folder"
+            return Failed(cause=Cause.STORAGE, message=f"{error.strerror}: {place}.", advice=MORE_ROOM)
         case OSError() if error.errno is not None:
             return _failed(Cause.STORAGE, f"{error.strerror}: {error.filename or 'a file of the job'}.")
         case _:

@@ -1,13 +1,23 @@
 """What an action sees of its job: the request, places to read and write, and how to report."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from tunesmith.protocol import Event, JobFolder, Note
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import Location
+from tunesmith.storage.patience import PATIENT, Patience
+from tunesmith.training.engine.log import log
 from tunesmith.training.failures import StoppedError
+from tunesmith.training.interruptible import interruptible
+from tunesmith.training.uploads import Upload, Uploads, drop
+
+T = TypeVar("T")
+
+REPLACED = ("model_best.pth", "model_latest.pth")
+"""Results that are replaced while a job runs; the latest checkpoint tells which the best one must be."""
 
 
 class Run:
@@ -18,6 +28,7 @@ class Run:
         folder: the job folder.
         results: where to write what the user gets; files are pushed to the workspace by `publish`.
         scratch: where to write what nobody keeps.
+        uploads: which results are in the workspace.
     """
 
     def __init__(
@@ -26,6 +37,7 @@ class Run:
         secrets: Mapping[str, Mapping[str, str]] | None = None,
         stop: threading.Event | None = None,
         on_report: Callable[[], None] = lambda: None,
+        patience: Patience = PATIENT,
     ) -> None:
         self.folder = folder
         self.request = folder.request()
@@ -34,7 +46,8 @@ class Run:
         self._secrets = secrets or {}
         self._stop = stop or threading.Event()
         self._on_report = on_report
-        self._published: dict[str, tuple[int, int]] = {}
+        self._patience = patience
+        self.uploads = Uploads(self.results, REPLACED)
 
     def report(self, event: Event) -> None:
         """Tell the server; it reads the event at once."""
@@ -43,7 +56,7 @@ class Run:
 
     def note(self, message: str) -> None:
         """Tell the user something that does not stop the job, in the log and in the job's details."""
-        print(message, flush=True)  # noqa: T201 - standard output is the job's log
+        log(message)
         self.report(Note(message=message))
 
     @property
@@ -60,21 +73,40 @@ class Run:
         if self._stop.is_set():
             raise StoppedError
 
+    def pause(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            StoppedError: asked to stop meanwhile.
+        """
+        if self._stop.wait(seconds):
+            raise StoppedError
+
+    def interruptible(self, work: Callable[[], T]) -> T:
+        """The result of work that may hang, as on a store; a stop does not wait for it.
+
+        Raises:
+            StoppedError: the job was asked to stop meanwhile. Otherwise what the work raises.
+        """
+        return interruptible(work, self._stop)
+
     def files(self, location: Location) -> Files:
         """The files at a location, opened with the secrets that came with the job."""
-        return Files(location, self._secrets.get(location.store.id, {}))
+        return Files(location, self._secrets.get(location.store.id, {}), self._patience)
 
     def publish(self) -> None:
-        """Push every result that is new or changed since the last call to the workspace."""
+        """Push every result that is new or changed since the last call to the workspace.
+
+        Raises:
+            StoppedError: asked to stop; the next attempt publishes the rest.
+            StorageError: the workspace does not take them.
+        """
+        pending = self.uploads.pending()
+        self.interruptible(lambda: self.upload(pending))
+
+    def upload(self, uploads: Iterable[Upload]) -> None:
+        """Push these results to the workspace, if the job has one."""
         if self.request.results is None:
-            return
-        target = self.files(self.request.results.location)
-        for path in sorted(self.results.rglob("*")):
-            if not path.is_file() or path.name.endswith(".part"):
-                continue
-            facts = path.stat()
-            state = (facts.st_size, facts.st_mtime_ns)
-            key = path.relative_to(self.results).as_posix()
-            if self._published.get(key) != state:
-                target.upload(path, key)
-                self._published[key] = state
+            drop(uploads)
+        else:
+            self.uploads.upload(uploads, self.files(self.request.results.location))

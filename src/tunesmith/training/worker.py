@@ -17,6 +17,7 @@ from itertools import count
 
 from tunesmith.protocol import Done, Failed, Heartbeat, Interrupted, JobFolder, Launch, Started
 from tunesmith.training import actions
+from tunesmith.training.engine.log import log
 from tunesmith.training.failures import StoppedError, failure_of
 from tunesmith.training.orphans import end_forks_with_this_process
 from tunesmith.training.run import Run
@@ -62,12 +63,12 @@ def _outcome(run: Run, tether: Tether) -> Done | Failed | Interrupted:
         outcome = actions.run_action(run)
         run.publish()
     except StoppedError:
-        print(f"Stopped {tether.why_stopped}.", flush=True)  # noqa: T201 - standard output is the job's log
+        log(f"Stopped {tether.why_stopped}.")
         return Interrupted(message=f"Stopped {tether.why_stopped}")
     except Exception as error:  # noqa: BLE001 - whatever an action raises is the job's outcome
         failure = failure_of(error)
-        traceback.print_exc()
-        print(f"Failed ({failure.cause}): {failure.message} {failure.advice}", flush=True)  # noqa: T201
+        log(traceback.format_exc())
+        log(f"Failed ({failure.cause}): {failure.message} {failure.advice}")
         return failure
     return Done(message=f"{run.request.action} is done", outcome=outcome)
 

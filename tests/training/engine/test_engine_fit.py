@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 import torch
+from lightning_fabric.plugins import MixedPrecision
 from torch import Tensor, nn
 
 from tunesmith.protocol import Cause, Direction, EventTail, JobFolder, JobRequest, MetricGoal, Metrics
-from tunesmith.training.engine.checkpoints import LATEST, load_checkpoint
+from tunesmith.training.engine.checkpoints import LATEST, Checkpoints, load_checkpoint
 from tunesmith.training.engine.fit import Fit
 from tunesmith.training.engine.loading import Loader, Order
 from tunesmith.training.engine.numerics import Numerics
@@ -119,3 +120,32 @@ def test_weights_that_the_last_step_spoilt_are_never_saved(tmp_path):
         one.run_epochs()
     assert failed.value.cause is Cause.DIVERGED
     assert not (tmp_path / "results" / LATEST).exists()
+
+
+def scaled(folder, scale):
+    """A training whose gradients are scaled, as in fp16; the scaler computes on the processor here."""
+    one = fit(folder, epochs=1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=3)
+    one.state.fabric.strategy.precision = MixedPrecision("16-mixed", "cpu", scaler)
+    return one.state
+
+
+def test_the_scale_of_the_gradients_is_resumed(tmp_path):
+    first = scaled(tmp_path / "first", 1024.0)
+    scaler = first.fabric.strategy.precision.scaler
+    for loss in (2.0, 3.0):
+        weight = torch.ones((), requires_grad=True)
+        scaler.scale(weight * loss).backward()
+        scaler.step(torch.optim.SGD([weight], lr=0.1))
+        scaler.update()
+    Checkpoints(tmp_path / "saved", tmp_path / "aside").save(first.state_dict())
+    second = scaled(tmp_path / "second", 1.0)
+    second.load_state_dict(load_checkpoint(tmp_path / "saved" / LATEST))
+    assert second.state_dict()["precision"] == first.state_dict()["precision"]
+    # One more good step makes the scale grow: how many there were is kept too.
+    again = second.fabric.strategy.precision.scaler
+    weight = torch.ones((), requires_grad=True)
+    again.scale(weight).backward()
+    again.step(torch.optim.SGD([weight], lr=0.1))
+    again.update()
+    assert again.get_scale() == 2048.0

@@ -1,14 +1,22 @@
 """The order of the data: whole, repeatable, and the same whoever loads it."""
 
 import os
+import random
 import signal
 
+import numpy as np
 import pytest
 import torch
 
 from tunesmith.data.errors import DatasetError
+from tunesmith.training.engine.devices import seed_everything
 from tunesmith.training.engine.loading import Loader, Order
 from tunesmith.training.engine.memory import is_out_of_memory
+
+
+def draw():
+    """A number of each generator that a source may use."""
+    return float(torch.rand(1)), random.random(), float(np.random.rand())  # noqa: S311
 
 
 class Numbers:
@@ -23,7 +31,7 @@ class Numbers:
     def fetch(self, indices):
         if self.broken in indices:
             raise DatasetError(f"{self.broken}.png is truncated; replace or remove the file.")
-        return list(indices), float(torch.rand(1))
+        return list(indices), draw()
 
 
 def loader(count=10, batch_size=3, workers=0, **order):
@@ -62,12 +70,12 @@ def test_other_processes_load_the_very_same_batches():
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_loading_draws_nothing_from_the_trainings_generator(workers):
-    torch.manual_seed(5)
-    expected = torch.rand(1)
-    torch.manual_seed(5)
+def test_loading_draws_nothing_from_the_trainings_generators(workers):
+    seed_everything(5)
+    expected = draw()
+    seed_everything(5)
     list(loader(workers=workers).epoch())
-    assert torch.equal(torch.rand(1), expected)
+    assert draw() == expected
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, MultiStepLR, StepLR
 
-from tunesmith.training.engine.schedules import build_schedule
+from tunesmith.training.engine.schedules import build_schedule, follow
 from tunesmith.training.engine.settings import ScheduleSettings
 
 EPOCHS, STEPS = 6, 5
@@ -98,3 +98,16 @@ def test_a_schedule_is_taken_up_where_it_was():
     second.optimizer.load_state_dict(first.optimizer.state_dict())
     assert rates(second, 5) == pytest.approx(rates(first, 5))
     assert math.isclose(first.get_last_lr()[0], second.get_last_lr()[0])
+
+
+@pytest.mark.parametrize("policy", ["linear", "cosine", "step", "multistep"])
+def test_a_schedule_of_another_length_goes_on_at_its_own_rate(policy):
+    settings = ScheduleSettings(policy, {"step_size": 2, "milestones": [2, 4], "gamma": 0.3}, 1)
+    first = build_schedule(optimizer(), settings, EPOCHS, STEPS)
+    rates(first, 12)
+    longer = build_schedule(optimizer(), settings, 2 * EPOCHS, STEPS)
+    longer.optimizer.load_state_dict(first.optimizer.state_dict())
+    longer.load_state_dict(first.state_dict())
+    follow(longer)
+    undisturbed = rates(build_schedule(optimizer(), settings, 2 * EPOCHS, STEPS), 2 * EPOCHS * STEPS)
+    assert rates(longer, 2 * EPOCHS * STEPS - 12) == undisturbed[12:]

@@ -7,10 +7,9 @@ from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.errors import BadRequestError, SpecsRefusedError
 from tunesmith.specs import Block, SpecError, validate_spec
+from tunesmith.specs.resuming import MAY_CHANGE
 
 _EPOCHS = "train.num_epochs"
-_MAY_CHANGE = (_EPOCHS, "train.checkpoint_interval", "train.validation_interval")
-"""What does not touch the model, the data or what the optimiser has learnt of them."""
 
 
 def resumed_specs(job: Job, sent: dict[str, Any]) -> dict[str, Any]:
@@ -26,9 +25,9 @@ def resumed_specs(job: Job, sent: dict[str, Any]) -> dict[str, Any]:
     except SpecError as error:
         raise SpecsRefusedError(error) from None
     changed = [path for path, _ in before.leaves() if before.value(path) != after.value(path)]
-    if fixed := [path for path in changed if path not in _MAY_CHANGE]:
+    if fixed := [path for path in changed if path not in MAY_CHANGE]:
         raise BadRequestError(
-            f"specs: {', '.join(fixed)}: cannot change in the middle of a training; {', '.join(_MAY_CHANGE)} "
+            f"specs: {', '.join(fixed)}: cannot change in the middle of a training; {', '.join(MAY_CHANGE)} "
             "may. Resume without the others, or post a new job"
         )
     reached = Details.load(job.details).epoch

@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     cancel_grace: float = Field(
         1.5, ge=0, description="Seconds that a worker has to end by itself when its job is cancelled."
     )
+    checkpoint_seconds: float = Field(
+        300,
+        gt=0,
+        description="Seconds of training within an epoch after which a checkpoint is written and published: "
+        "what is lost at most with a worker that dies.",
+    )
     lease_seconds: float = Field(
         30, gt=1, description="Seconds after which a job whose server is silent may be taken over."
     )

@@ -61,6 +61,7 @@ def build_request(
         metric=frozen.metric,
         resources=Resources(threads=_threads(settings), gpus=claim.gpus),
         tensorboard=bool(experiment and experiment.echoed.get("tensorboard_enabled")),
+        checkpoint_seconds=settings.checkpoint_seconds,
     )
     return request, secrets
 

@@ -1,18 +1,17 @@
 """The action `pull`: brings a dataset into its cache and looks inside."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, wait
+import time
 from typing import Any
 
+from tunesmith.data.errors import PullStoppedError
+from tunesmith.data.findings import DatasetReport
 from tunesmith.data.progress import PullProgress
 from tunesmith.data.pulling import pull as pull_dataset
 from tunesmith.protocol import Progress
 from tunesmith.training.failures import StoppedError
 from tunesmith.training.run import Run
 
-_POLL = 0.1
-_FAREWELL = 0.5
+_SECONDS_BETWEEN_REPORTS = 0.1
 
 
 def pull(run: Run) -> dict[str, Any]:
@@ -26,73 +25,48 @@ def pull(run: Run) -> dict[str, Any]:
         StorageError, DatasetError: as `tunesmith.data.pulling.pull`.
     """
     (dataset,) = run.request.train_datasets
+    teller = _Teller(run)
 
-    def work(watch: _Watch) -> dict[str, Any]:
-        report = pull_dataset(
+    def work() -> DatasetReport:
+        return pull_dataset(
             dataset.type,
             dataset.format,
             dataset.intents,
             run.files(dataset.source),
             dataset.cache,
-            on_progress=watch.on_progress,
-            should_stop=watch.should_stop,
+            on_progress=teller.take,
+            should_stop=lambda: run.stop_requested,
             skip_validation=bool(run.request.specs.get("skip_validation")),
             all_images=bool(run.request.specs.get("check_all_images")),
         )
-        return {**report.model_dump(mode="json"), "valid": report.valid, "sentence": report.sentence()}
 
-    return _Watch(run).over(work)
+    try:
+        report = run.interruptible(work)
+    except PullStoppedError:
+        raise StoppedError from None
+    teller.tell()
+    return {**report.model_dump(mode="json"), "valid": report.valid, "sentence": report.sentence()}
 
 
-class _Watch:
-    """Runs work in a thread of its own, reports its newest progress, and leaves it when the job should stop.
-
-    A thread, because a store that hangs would otherwise hold a stop request up until its timeout. The
-    thread is a daemon: it ends with the process, and what it wrote can be continued.
-    """
+class _Teller:
+    """Reports progress, a few times a second at most."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._left = threading.Event()
-        self._newest: PullProgress | None = None
-        self._reported: PullProgress | None = None
+        self._untold: PullProgress | None = None
+        self._told_at = 0.0
 
-    def on_progress(self, progress: PullProgress) -> None:
-        """Called by the work."""
-        self._newest = progress
+    def take(self, progress: PullProgress) -> None:
+        """There is progress."""
+        self._untold = progress
+        if time.monotonic() - self._told_at >= _SECONDS_BETWEEN_REPORTS:
+            self.tell()
 
-    def should_stop(self) -> bool:
-        """Asked by the work."""
-        return self._left.is_set()
-
-    def over(self, work: Callable[["_Watch"], dict[str, Any]]) -> dict[str, Any]:
-        """The work's result.
-
-        Raises:
-            StoppedError: the job was asked to stop. Else what the work raises.
-        """
-        future: Future[dict[str, Any]] = Future()
-        threading.Thread(target=self._do, args=(work, future), name="pull", daemon=True).start()
-        while not wait([future], timeout=_POLL).done:
-            self._report()
-            if self._run.stop_requested:
-                self._left.set()
-                wait([future], timeout=_FAREWELL)
-                raise StoppedError
-        self._report()
-        return future.result()
-
-    def _do(self, work: Callable[["_Watch"], dict[str, Any]], future: "Future[dict[str, Any]]") -> None:
-        try:
-            future.set_result(work(self))
-        except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
-            future.set_exception(error)
-
-    def _report(self) -> None:
-        newest = self._newest
-        if newest is None or newest == self._reported:
+    def tell(self) -> None:
+        """Report the newest progress, unless that is done."""
+        if self._untold is None:
             return
-        self._reported = newest
+        newest, self._untold, self._told_at = self._untold, None, time.monotonic()
         self._run.report(
             Progress(step=newest.files, steps_per_epoch=newest.total_files, message=newest.sentence())
         )

@@ -7,7 +7,7 @@ import math
 from typing import TypedDict
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tunesmith.protocol import Cause
 from tunesmith.training.failures import JobError
@@ -85,3 +85,14 @@ def diverged(fact: str) -> JobError:
         "Lower train.optim.lr or give it train.optim.warmup_epochs, set train.clip_grad_norm to a smaller "
         "value above 0, and train with train.precision fp32. Look for damaged images or labels too.",
     )
+
+
+def require_finite_weights(model: nn.Module, where: str) -> None:
+    """Look for what the last step can have spoilt unseen, where gradients are not measured.
+
+    Raises:
+        JobError: diverged; the message has `where`: "after epoch 3".
+    """
+    for name, weight in model.named_parameters():
+        if not bool(weight.isfinite().all()):
+            raise diverged(f"the weight {name} is not finite {where}")

@@ -7,21 +7,24 @@ from typing import Any, NoReturn
 
 import torch
 
-from tunesmith.protocol import CheckpointSaved, Direction, MetricGoal, Metrics
+from tunesmith.protocol import Direction, MetricGoal, Metrics
 from tunesmith.training.engine.board import Board
-from tunesmith.training.engine.checkpoints import BEST, LATEST, Checkpoints, epoch_name
-from tunesmith.training.engine.divergence import diverged
+from tunesmith.training.engine.checkpoints import LATEST
+from tunesmith.training.engine.divergence import require_finite_weights
 from tunesmith.training.engine.loading import Loader
 from tunesmith.training.engine.log import log
 from tunesmith.training.engine.pace import Pace
-from tunesmith.training.engine.publisher import Publisher
 from tunesmith.training.engine.rehearsal import to_device
+from tunesmith.training.engine.saving import Saver
 from tunesmith.training.engine.settings import LoopSettings
 from tunesmith.training.engine.sinks import Sinks
 from tunesmith.training.engine.state import Best, Progress, TrainState
 from tunesmith.training.engine.training import Measured
-from tunesmith.training.failures import StoppedError
+from tunesmith.training.failures import JobError, StoppedError
 from tunesmith.training.run import Run
+
+Validate = Callable[[torch.nn.Module, Callable[[], None]], Measured]
+"""Measures a model. The function is called after each batch; what it raises ends the measuring."""
 
 
 @dataclass
@@ -43,16 +46,15 @@ class Fit:
     state: TrainState
     loop: LoopSettings
     loader: Loader[Any]
-    validate: Callable[[torch.nn.Module], Measured] | None
+    validate: Validate | None
     goal: MetricGoal
     board: Board | None = None
     sinks: Sinks = field(default_factory=Sinks)
 
     def __post_init__(self) -> None:
         state, fabric = self.state, self.state.fabric
-        self._checkpoints = Checkpoints(self.run.results)
-        self._publisher = Publisher(self.run.publish)
         self._epochs = self.loop.epochs if state.optimizer else 1
+        self._saver = Saver(self.run, state, self.loop.checkpoint_interval, self._epochs)
         self._pace = Pace(self.run, self._epochs, len(self.loader))
         self._last_batch: Any = None
         if state.optimizer:
@@ -63,16 +65,22 @@ class Fit:
 
         Raises:
             StoppedError: asked to stop; the latest checkpoint is where the training stopped.
-            JobError: the training diverged.
+            JobError: the training diverged, or the disk is full.
             StorageError: the results could not be published.
         """
-        for epoch in range(self.state.done.epochs + 1, self._epochs + 1):
-            self._pace.begin_epoch(epoch, self.state.done.steps)
-            if self.state.optimizer:
-                self.train_epoch(epoch)
-            seconds = self._pace.end_steps()
-            self._close(epoch, self._measure(epoch), seconds)
-        self._publisher.finish()
+        self._saver.take_up()
+        try:
+            for epoch in range(self.state.done.epochs + 1, self._epochs + 1):
+                self._pace.begin_epoch(epoch, self.state.done.steps)
+                if self.state.optimizer:
+                    self.train_epoch(epoch)
+                seconds = self._pace.end_steps()
+                self._close(epoch, self._measure(epoch), seconds)
+            self._complete()
+        except JobError:
+            self._saver.leave()
+            raise
+        self._saver.finish()
         if self.board:
             self.board.close()
         return self.state.best
@@ -86,6 +94,8 @@ class Fit:
             state.done.steps += 1
             if self.run.stop_requested:
                 self._stop(epoch)
+            if self._saver.due():
+                self._save(epoch)
             if self._pace.due():
                 state.losses.look(epoch)
                 self._pace.report(state.done.steps)
@@ -118,21 +128,25 @@ class Fit:
         due = epoch % self.loop.validation_interval == 0 or epoch == self._epochs
         if not self.validate or not due:
             return None
-        try:
-            return self.validate(self.state.predictor)
-        except StoppedError:
-            self._stop(epoch)
+
+        def between() -> None:
+            if self.run.stop_requested:
+                self._stop(epoch)
+            if self._saver.due():
+                self._save(epoch)
+
+        return self.validate(self.state.predictor, between)
 
     def _close(self, epoch: int, measured: Measured | None, seconds: float) -> None:
         """Note what the epoch brought, and save it."""
         state = self.state
         values = {f"train_{name}": mean for name, mean in state.losses.means().items()}
-        if state.optimizer:
+        if values:
             values["lr"] = state.done.lr
         per_category = measured.per_category if measured else {}
         values |= {f"val_{name}": value for name, value in measured.values.items()} if measured else {}
-        self._require_finite_weights(epoch)
-        state.done = Progress(epoch)
+        require_finite_weights(state.training.model, f"after epoch {epoch}")
+        state.done = Progress(epoch, measured=measured is not None)
         state.losses.reset()
         best = self._is_best(values)
         if best:
@@ -141,7 +155,7 @@ class Fit:
         if self.board:
             self.board.record(epoch, values, self._picture)
         self.sinks.record(epoch, values)
-        self._save(epoch, best=best)
+        self._saver.save_epoch(epoch, best=best)
         self._pace.end_epoch()
         log(_line(epoch, self._epochs, values, seconds, best=best))
 
@@ -155,35 +169,30 @@ class Fit:
             return value < self.state.best.value
         return value > self.state.best.value
 
-    def _save(self, epoch: int, *, best: bool) -> None:
-        self._checkpoints.save(self.state.state_dict())
-        name = LATEST
-        if best:
-            name = self._checkpoints.keep(BEST).name
-        if epoch % self.loop.checkpoint_interval == 0 or epoch == self._epochs:
-            name = self._checkpoints.keep(epoch_name(epoch)).name
-        self.run.report(CheckpointSaved(epoch=epoch, file=name, best=best))
-        self._publisher.ask()
+    def _complete(self) -> None:
+        """Measure and keep the last epoch as such, of a training that was shortened to what had been done."""
+        epoch = self.state.done.epochs
+        if self.validate and not self.state.done.measured:
+            self._close(epoch, self._measure(epoch), seconds=0.0)
+        self._saver.keep_epoch(epoch)
+
+    def _save(self, epoch: int) -> None:
+        """Save where the training stands in the middle of the epoch."""
+        self.state.losses.look(epoch)
+        require_finite_weights(self.state.training.model, f"in epoch {epoch}")
+        self._saver.save()
 
     def _stop(self, epoch: int) -> NoReturn:
-        """Save where the training stands, in the middle of the epoch, and end."""
-        self.state.losses.look(epoch)
-        self._checkpoints.save(self.state.state_dict())
+        """Save where the training stands, and end."""
+        self._save(epoch)
         log(
             f"Stopped in epoch {epoch} after step {self.state.done.steps} of {len(self.loader)}, "
             f"as saved in {LATEST}."
         )
-        self._publisher.ask()
-        self._publisher.leave()
+        self._saver.leave()
         if self.board:
             self.board.close()
         raise StoppedError
-
-    def _require_finite_weights(self, epoch: int) -> None:
-        """The last step of an epoch can spoil the weights unseen where gradients are not measured."""
-        for name, weight in self.state.training.model.named_parameters():
-            if not bool(weight.isfinite().all()):
-                raise diverged(f"the weight {name} is not finite after epoch {epoch}")
 
     def _picture(self) -> torch.Tensor | None:
         return self.state.training.preview(self._last_batch) if self._last_batch is not None else None

@@ -13,12 +13,16 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from tunesmith.training.engine.generators import seeded
+
 BatchT = TypeVar("BatchT")
 BatchT_co = TypeVar("BatchT_co", covariant=True)
 
 
 class Source(Protocol[BatchT_co]):
-    """Samples, fetched a batch at a time. Random choices are drawn from torch's own generator."""
+    """Samples, fetched a batch at a time. Random choices are drawn from the generators of torch, NumPy and
+    Python, which are seeded for each batch.
+    """
 
     @property
     def cheap(self) -> bool:
@@ -91,8 +95,7 @@ class _Seeded(Dataset[Any]):
         self._source = source
 
     def __getitem__(self, pick: Pick) -> Any:
-        with torch.random.fork_rng(devices=()):
-            torch.default_generator.manual_seed(pick.seed)
+        with seeded(pick.seed):
             try:
                 return self._source.fetch(pick.indices)
             except Exception as error:  # noqa: BLE001 - a loading process's edge: it travels as it is

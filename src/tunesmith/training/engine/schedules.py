@@ -26,6 +26,19 @@ def build_schedule(
     return LambdaLR(optimizer, _warmed(settings, epochs, steps_per_epoch))
 
 
+def follow(schedule: LambdaLR) -> None:
+    """Set the rate of the next step to that of the schedule as it was built now.
+
+    A training that is resumed with another length has a schedule of that length: it goes on with the rate
+    that a training of that length has at this step.
+    """
+    factors = zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+    rates = [base * factor(schedule.last_epoch) for base, factor in factors]
+    for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    schedule._last_lr = rates  # noqa: SLF001 - torch has no other way to move within a schedule
+
+
 def _warmed(settings: ScheduleSettings, epochs: int, steps_per_epoch: int) -> Factor:
     warmup = settings.warmup_epochs * steps_per_epoch
     factor = _factor(settings, warmup, epochs * steps_per_epoch, steps_per_epoch)

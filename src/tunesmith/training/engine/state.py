@@ -11,6 +11,7 @@ import tunesmith
 from tunesmith.training.engine.divergence import LossRecord
 from tunesmith.training.engine.ema import AveragedWeights
 from tunesmith.training.engine.generators import generator_states, restore_generators
+from tunesmith.training.engine.schedules import follow
 from tunesmith.training.engine.training import Measured, Training
 
 FORMAT = 1
@@ -27,11 +28,19 @@ class Best:
 
 @dataclass
 class Progress:
-    """How far a training is: whole epochs done, steps done of the next one, the last step's learning rate."""
+    """How far a training is.
+
+    Attributes:
+        epochs: whole epochs done.
+        steps: steps done of the next one.
+        lr: the learning rate of the last of them.
+        measured: whether the last whole epoch was validated.
+    """
 
     epochs: int = 0
     steps: int = 0
     lr: float = 0.0
+    measured: bool = False
 
 
 @dataclass
@@ -90,6 +99,7 @@ class TrainState:
         if self.optimizer and self.schedule:
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
+            follow(self.schedule)
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         if self.ema and state["ema"]:
             self.ema.load_state_dict(state["ema"])

@@ -71,17 +71,18 @@ def workspace_file(run: Run, key: str, spec_path: str) -> Path:
 
     Raises:
         JobError: there is no such file, or the job has no workspace.
+        StoppedError: asked to stop meanwhile.
         StorageError: the workspace cannot be reached.
     """
     if run.request.results is None:
         raise JobError(
             Cause.BAD_SPEC, f"{spec_path} names {key!r}, but the job has no workspace to find it in."
         )
-    store = run.request.results.location.store
+    files = run.files(Location(store=run.request.results.location.store))
     target = run.scratch / Path(key).name
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        run.files(Location(store=store)).download(key.strip("/"), target)
+        run.interruptible(lambda: files.download(key.strip("/"), target))
     except (StorageFileMissingError, InvalidKeyError) as error:
         reason = str(error) if isinstance(error, InvalidKeyError) else f"The workspace holds no file {key!r}."
         advice = "Give the file's key, counted from the workspace's root."

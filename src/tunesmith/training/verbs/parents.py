@@ -56,10 +56,15 @@ def fetch_model(run: Run) -> Path:
 
     Raises:
         JobError: there is no parent, or it has left no model.
+        StoppedError: asked to stop meanwhile.
+        StorageError: it cannot be fetched.
     """
     parent = _require_parent(run)
+    return run.interruptible(lambda: _fetch(run, parent, parent.files[0]))
+
+
+def _fetch(run: Run, parent: ParentInput, key: str) -> Path:
     files = run.files(parent.results)
-    key = parent.files[0]
     target = run.scratch / "parent" / Path(key).name
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

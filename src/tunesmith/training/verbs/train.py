@@ -11,10 +11,9 @@ from torch import nn
 import tunesmith
 from tunesmith.protocol import Cause, Direction, MetricGoal, Metrics
 from tunesmith.training.engine.board import Board
-from tunesmith.training.engine.checkpoints import Checkpoints
 from tunesmith.training.engine.devices import describe, seed_everything, set_cudnn
 from tunesmith.training.engine.ema import AveragedWeights
-from tunesmith.training.engine.fit import Fit
+from tunesmith.training.engine.fit import Fit, Validate
 from tunesmith.training.engine.loading import Loader, Order
 from tunesmith.training.engine.log import log
 from tunesmith.training.engine.measure import measure
@@ -31,6 +30,7 @@ from tunesmith.training.run import Run
 from tunesmith.training.tasks import task_of
 from tunesmith.training.tasks.base import Task, TrainingData
 from tunesmith.training.verbs.job import Job, open_job
+from tunesmith.training.verbs.resuming import note_changes, require_same_data, saved_state
 
 _REHEARSED_BATCHES = 2
 
@@ -81,29 +81,17 @@ def train(run: Run) -> dict[str, Any]:
 
 def _plan(run: Run) -> Plan:
     job = open_job(run)
-    saved = _saved(run)
+    saved = saved_state(run)
     seed = saved["seed"] if saved else seed_everything(job.spec.value("train.seed"))
     set_cudnn(job.spec.value("train.cudnn"))
     task = task_of(job.network).for_training(run, job.network, job.spec, seed)
     data, loop = task.training_data(), task.loop()
+    if saved:
+        require_same_data(saved, task.classes, data.summary)
+        note_changes(run, saved, job.spec)
     order = Order(len(data.train), loop.batch_size, seed=seed, shuffle=loop.shuffle, spare_single=True)
     loader = Loader(data.train, order, workers=loop.workers, pin_memory=job.device.type == "cuda")
     return Plan(job, task, data, loop, loader, seed, saved)
-
-
-def _saved(run: Run) -> dict[str, Any] | None:
-    """The newest whole checkpoint of an earlier attempt."""
-    if run.request.attempt == 1:
-        return None
-    saved, torn = Checkpoints(run.results).newest_whole()
-    for path in torn:
-        run.note(f"The checkpoint {path.name} is not whole, as after a crash; it is passed over.")
-    if saved is None:
-        run.note("There is no whole checkpoint of the earlier attempt; the training begins anew.")
-        return None
-    done = saved["done"]
-    run.note(f"The training goes on after epoch {done['epochs']}, step {done['steps']} of the next one.")
-    return saved
 
 
 def _model(plan: Plan) -> tuple[Training[Any], Numerics]:
@@ -159,6 +147,7 @@ def _state(plan: Plan, training: Training[Any], numerics: Numerics, fabric: Fabr
     else:
         job.run.note("Nothing is left to learn step by step: one pass validates the model and saves it.")
     facts = {
+        "data": plan.data.summary,
         "network": job.network.arch,
         "spec": job.spec.model_dump(mode="json"),
         "classes": list(plan.task.classes),
@@ -172,14 +161,14 @@ def _state(plan: Plan, training: Training[Any], numerics: Numerics, fabric: Fabr
     return state
 
 
-def _validation(plan: Plan, fabric: Fabric) -> Callable[[nn.Module], Measured] | None:
-    source, run, task = plan.data.validation, plan.job.run, plan.task
+def _validation(plan: Plan, fabric: Fabric) -> Validate | None:
+    source, task = plan.data.validation, plan.task
     if source is None:
         return None
     loader = Loader(source, Order(len(source), plan.loop.batch_size), workers=plan.loop.workers)
 
-    def validate(model: nn.Module) -> Measured:
-        return measure(loader.epoch(), _predictor(task, model, fabric), task.meter(), run.raise_if_stopped)
+    def validate(model: nn.Module, between: Callable[[], None]) -> Measured:
+        return measure(loader.epoch(), _predictor(task, model, fabric), task.meter(), between)
 
     return validate
 

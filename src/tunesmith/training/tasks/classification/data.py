@@ -9,7 +9,7 @@ import numpy as np
 from tunesmith.data.classification import ClassificationData, Role, Sample
 from tunesmith.data.errors import DatasetError, PullStoppedError
 from tunesmith.data.progress import PullProgress
-from tunesmith.data.pulling import materialise
+from tunesmith.data.pulling import PulledDataset, materialise
 from tunesmith.protocol import Cause, DatasetInput, Progress
 from tunesmith.training.failures import JobError, StoppedError
 from tunesmith.training.run import Run
@@ -45,13 +45,16 @@ def open_dataset(run: Run, dataset: DatasetInput) -> ClassificationData:
             reported = time.monotonic()
             run.report(Progress(message=f"dataset {dataset.name}: {progress.sentence()}"))
 
-    try:
-        pulled = materialise(
+    def fetch() -> PulledDataset:
+        return materialise(
             dataset,
             run.files(dataset.source),
             on_progress=on_progress,
             should_stop=lambda: run.stop_requested,
         )
+
+    try:
+        pulled = run.interruptible(fetch)
     except PullStoppedError:
         raise StoppedError from None
     return ClassificationData.open(pulled.folder)
