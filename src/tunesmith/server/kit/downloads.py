@@ -22,6 +22,7 @@ from starlette.types import Scope
 
 from tunesmith.server.kit.errors import PreconditionError, RangeError
 from tunesmith.server.kit.middleware import leave_seat
+from tunesmith.server.kit.wire import ErrorRsp
 
 _BINARY = "application/octet-stream"
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.IGNORECASE)
@@ -35,8 +36,8 @@ DOWNLOAD_REPLIES: dict[int | str, dict[str, Any]] = {
         "content": {_BINARY: {"schema": {"type": "string", "format": "binary"}}},
     },
     304: {"description": "It is as the header If-None-Match says"},
-    412: {"description": "It is not as the header If-Match says"},
-    416: {"description": "The header Range asks for what lies behind the end"},
+    412: {"model": ErrorRsp, "description": "It is not as the header If-Match says"},
+    416: {"model": ErrorRsp, "description": "The header Range asks for what lies behind the end"},
 }
 """How a download is answered, for the API's document."""
 
