@@ -151,6 +151,7 @@ class Bench:
         """
         job_id = job_id or uuid4()
         results = Location(store=store or self.workspace, prefix=f"results/{job_id}")
+        request = {"resources": Resources(threads=1)} | request
         job = JobFolder(folder or self.root / str(job_id))
         job.create(
             JobRequest(
@@ -159,7 +160,6 @@ class Bench:
                 network="classification_pyt",
                 specs=nested(specs),
                 results=ResultsTarget(location=results),
-                resources=Resources(threads=1),
                 **request,
             )
         )

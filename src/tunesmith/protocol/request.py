@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tunesmith.storage.locations import Location
 
@@ -32,10 +32,19 @@ class MetricGoal(_Part):
 
 
 class Resources(_Part):
-    """What the scheduler gave the job: processor threads and the indices of its GPUs."""
+    """What the scheduler gave the job: of each of its machines, processor threads and the indices of GPUs.
+
+    On each machine `processes` train together, one for each GPU. `nodes` counts the machines and `node` is
+    the place of this one; machine 0 leads. `meeting` is where the processes of several machines find each
+    other, as HOST:PORT of the machine that leads.
+    """
 
     threads: int = 1
     gpus: tuple[int, ...] = ()
+    processes: int = Field(1, ge=1)
+    nodes: int = Field(1, ge=1)
+    node: int = Field(0, ge=0)
+    meeting: str = ""
 
 
 class DatasetInput(_Part):

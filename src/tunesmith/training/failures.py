@@ -9,6 +9,8 @@ MORE_ROOM = (
     "Free some room on the server's disk, or let the operator move TUNESMITH_DATA_DIR to a larger one."
 )
 """What to do about a full disk."""
+LOST = 75
+"""Exit code (EX_TEMPFAIL) of a process that leaves without saying how the job ends: the job can go on."""
 
 
 class JobError(Exception):

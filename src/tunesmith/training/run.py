@@ -12,6 +12,7 @@ from tunesmith.storage.patience import PATIENT, Patience
 from tunesmith.training.engine.log import log
 from tunesmith.training.failures import StoppedError
 from tunesmith.training.interruptible import interruptible
+from tunesmith.training.seats import Seat
 from tunesmith.training.uploads import Upload, Uploads, drop
 
 T = TypeVar("T")
@@ -29,6 +30,8 @@ class Run:
         results: where to write what the user gets; files are pushed to the workspace by `publish`.
         scratch: where to write what nobody keeps.
         uploads: which results are in the workspace.
+        seat: the place of this process among those that train together.
+        secrets: of the stores that the request names, by the stores' ids.
     """
 
     def __init__(
@@ -38,26 +41,35 @@ class Run:
         stop: threading.Event | None = None,
         on_report: Callable[[], None] = lambda: None,
         patience: Patience = PATIENT,
+        seat: Seat | None = None,
     ) -> None:
         self.folder = folder
         self.request = folder.request()
+        self.seat = seat or Seat.first_of(self.request.resources)
         self.results: Path = folder.results
         self.scratch: Path = folder.scratch
-        self._secrets = secrets or {}
+        self.secrets = secrets or {}
         self._stop = stop or threading.Event()
         self._on_report = on_report
         self._patience = patience
         self.uploads = Uploads(self.results, REPLACED)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process speaks for the job. Others that train with it report and publish nothing."""
+        return self.seat.rank == 0
+
     def report(self, event: Event) -> None:
         """Tell the server; it reads the event at once."""
-        self.folder.append(event)
-        self._on_report()
+        if self.leads:
+            self.folder.append(event)
+            self._on_report()
 
     def note(self, message: str) -> None:
         """Tell the user something that does not stop the job, in the log and in the job's details."""
-        log(message)
-        self.report(Note(message=message))
+        if self.leads:
+            log(message)
+            self.report(Note(message=message))
 
     @property
     def stop_requested(self) -> bool:
@@ -92,7 +104,7 @@ class Run:
 
     def files(self, location: Location) -> Files:
         """The files at a location, opened with the secrets that came with the job."""
-        return Files(location, self._secrets.get(location.store.id, {}), self._patience)
+        return Files(location, self.secrets.get(location.store.id, {}), self._patience)
 
     def publish(self) -> None:
         """Push every result that is new or changed since the last call to the workspace.
@@ -101,8 +113,9 @@ class Run:
             StoppedError: asked to stop; the next attempt publishes the rest.
             StorageError: the workspace does not take them.
         """
-        pending = self.uploads.pending()
-        self.interruptible(lambda: self.upload(pending))
+        if self.leads:
+            pending = self.uploads.pending()
+            self.interruptible(lambda: self.upload(pending))
 
     def upload(self, uploads: Iterable[Upload]) -> None:
         """Push these results to the workspace, if the job has one."""

@@ -1,7 +1,8 @@
 """A worker process: reads its request, runs one action, reports events, exits.
 
-Its exit code is 0 when it reported how the job ended, whatever that was. It lives in a fork server's child,
-and its `Tether` carries what it has to do with a server.
+Its exit code is 0 when it reported how the job ended, whatever that was; it is `LOST` when a process that
+trained with it is gone, so that the job can go on from its newest checkpoint. It lives in a fork server's
+child, and its `Tether` carries what it has to do with a server.
 """
 
 import os
@@ -15,10 +16,20 @@ from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
 from itertools import count
 
-from tunesmith.protocol import Done, Failed, Heartbeat, Interrupted, JobFolder, Launch, Started
+from tunesmith.protocol import (
+    Cause,
+    Done,
+    Failed,
+    Heartbeat,
+    Interrupted,
+    JobFolder,
+    Launch,
+    Note,
+    Started,
+)
 from tunesmith.training import actions
 from tunesmith.training.engine.log import log
-from tunesmith.training.failures import StoppedError, failure_of
+from tunesmith.training.failures import LOST, StoppedError, failure_of
 from tunesmith.training.orphans import end_forks_with_this_process
 from tunesmith.training.run import Run
 from tunesmith.training.tether import Tether
@@ -51,9 +62,12 @@ def work(launch: Launch, tether: Tether) -> int:
         try:
             outcome = _outcome(run, tether)
             tether.leave()
-            run.report(outcome)
         finally:
             ended.set()
+        if isinstance(outcome, Failed) and outcome.cause is Cause.LOST_WORKER:
+            run.report(Note(message=outcome.message))
+            return LOST
+        run.report(outcome)
     return 0
 
 

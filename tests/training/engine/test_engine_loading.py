@@ -63,6 +63,32 @@ def test_an_epoch_is_taken_up_at_any_step(start):
     assert list(loader(shuffle=True).epoch(2, start)) == whole[start:]
 
 
+@pytest.mark.parametrize(("count", "size"), [(16, 2), (17, 2), (19, 3), (33, 4), (35, 4)])
+def test_processes_share_the_steps_of_one_with_larger_batches(count, size):
+    whole = Order(count, 4 * size, seed=5, shuffle=True, spare_single=True)
+    parts = [
+        Order(count, 4, seed=5, shuffle=True, spare_single=True, rank=rank, size=size) for rank in range(size)
+    ]
+    assert {len(part) for part in parts} == {len(whole)}
+    for step, (pick, *shares) in enumerate(zip(whole, *parts, strict=True)):
+        # The mean of the processes' means, as weighted, is the mean over all samples.
+        means = [sum(share.indices) / len(share.indices) for share in shares]
+        weighted = [part.weight(step) * mean for part, mean in zip(parts, means, strict=True)]
+        assert sum(weighted) / size == pytest.approx(sum(pick.indices) / len(pick.indices))
+        assert all(len(share.indices) >= 2 for share in shares)
+        assert shares[0].seed == pick.seed
+        assert len({share.seed for share in shares}) == size
+
+
+def test_a_process_without_a_sample_in_the_last_step_takes_one_that_counts_nothing():
+    order = Order(6, 2, rank=1, size=2)
+    assert [pick.indices for pick in order] == [(1, 3), (5, 5)]
+    assert [order.weight(step) for step in (0, 1)] == [1, 1]
+    order = Order(5, 2, rank=1, size=2)
+    assert [pick.indices for pick in order] == [(1, 3), (4, 4)]
+    assert order.weight(1) == 0
+
+
 def test_other_processes_load_the_very_same_batches():
     apart = loader(shuffle=True, workers=2)
     assert list(apart.epoch(1)) == list(loader(shuffle=True).epoch(1))

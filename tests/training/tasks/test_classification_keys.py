@@ -91,6 +91,7 @@ SHOWN_ELSEWHERE = {
     "train.cudnn.benchmark": "below",
     "train.cudnn.deterministic": "below",
     "train.num_gpus": "the scheduler's tests: it decides how many GPUs a job waits for",
+    "train.num_nodes": "the tests of the Ray executor",
 }
 
 

@@ -4,8 +4,7 @@ import random
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,9 @@ from hypothesis import strategies as st
 from tests.training.comparing import Curves, checkpoints_in, curves_in, differences
 from tests.training.jobs import SMALL, Bench, Finished, notes_in
 from tests.training.killing import Moment, train_killed
-from torch.nn.modules.module import register_module_forward_hook
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from tests.training.stopping import counting
 
 from tunesmith.data.digits import write_digits
-from tunesmith.networks.classification_pyt.model import Classifier
 from tunesmith.protocol import Cause, DatasetInput
 from tunesmith.storage.files import Files
 from tunesmith.training.actions import run_action
@@ -57,7 +54,7 @@ class Stop:
     def befall(self, life: "Life") -> None:
         stop = threading.Event()
         run = life.attempt(stop)
-        with _counting(stop, self.after, validating=self.validating), suppress(StoppedError):
+        with counting(stop, self.after, validating=self.validating), suppress(StoppedError):
             run_action(run)
 
 
@@ -71,23 +68,6 @@ class Kill:
     def befall(self, life: "Life") -> None:
         run = life.attempt()
         train_killed(run.folder.root, self.moment)
-
-
-@contextmanager
-def _counting(stop: threading.Event, after: int, *, validating: bool) -> Iterator[None]:
-    """Ask for a stop in time. Two batches are predicted before the training, to see what is measured."""
-    left = after + 2 if validating else after
-
-    def count(module: Any, *_: Any) -> None:
-        nonlocal left
-        if not validating or (isinstance(module, Classifier) and not module.training):
-            left -= 1
-            if left == 0:
-                stop.set()
-
-    hook = register_module_forward_hook(count) if validating else register_optimizer_step_post_hook(count)
-    yield
-    hook.remove()
 
 
 class Life:

@@ -180,7 +180,9 @@ class Dataset(Block):
         20, "Number of classes; untouched, those of classes.txt.", ge=0, math_cond=">=0"
     )
     img_size: int = integer(224, "Side of the square that images are scaled to, in pixels.")
-    batch_size: int = integer(8, "Images a step.", ge=1, automl=True)
+    batch_size: int = integer(
+        8, "Images a step, on each GPU where several train together.", ge=1, automl=True
+    )
     workers: int = integer(1, "Processes that load images.", ge=0, automl=True)
     shuffle: bool = flag(True, "Take training images in random order.")
     augmentation: Augmentation = section(Augmentation)

@@ -13,6 +13,7 @@ from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.checkpoints import choose_files
 from tunesmith.server.jobs.environment import JobEnvironment, job_environment
+from tunesmith.server.jobs.freezing import TRAINS
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import Database
@@ -59,7 +60,11 @@ def build_request(
         parent=_parent_input(parent, experiment, secrets) if parent else None,
         results=ResultsTarget(location=results) if results else None,
         metric=frozen.metric,
-        resources=Resources(threads=_threads(settings), gpus=claim.gpus),
+        resources=Resources(
+            threads=_threads(settings),
+            gpus=claim.gpus,
+            processes=max(1, len(claim.gpus)) if job.action in TRAINS else 1,
+        ),
         tensorboard=bool(experiment and experiment.echoed.get("tensorboard_enabled")),
         checkpoint_seconds=settings.checkpoint_seconds,
     )

@@ -3,7 +3,7 @@
 from tunesmith.specs.block import Block
 from tunesmith.specs.fields import array, integer
 
-ONE_NODE = "jobs run on one machine"
+ONE_NODE = "only trainings run on several machines"
 
 
 class Devices(Block):

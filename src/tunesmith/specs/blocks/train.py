@@ -23,6 +23,12 @@ class TensorBoard(Block):
 class Train(Devices):
     """The training loop."""
 
+    num_nodes: int = integer(
+        1,
+        "Machines to train on together, each with num_gpus; several need the Ray executor.",
+        ge=1,
+        popular=True,
+    )
     seed: int = integer(1234, "Seed of every random choice; -1 takes a new one each time.", ge=-1)
     cudnn: CuDNN = section(CuDNN)
     num_epochs: int = integer(10, "Passes over the training data.", ge=1, popular=True)

@@ -11,15 +11,19 @@ from tunesmith.protocol import Resources
 from tunesmith.specs.blocks.train import CuDNN
 
 
-def take_resources(resources: Resources) -> torch.device:
-    """Use as many threads as the job was given, and its first GPU if it has one.
+def take_resources(resources: Resources, local: int = 0) -> torch.device:
+    """Use this process's part of the threads and GPUs that the job was given.
 
     The worker's environment shows the job's GPUs alone, so they count from 0.
+
+    Args:
+        resources: of the job on this machine.
+        local: the place of this process among those that train together here.
     """
-    torch.set_num_threads(max(1, resources.threads))
+    torch.set_num_threads(max(1, resources.threads // resources.processes))
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    if resources.gpus and torch.cuda.is_available():
-        return torch.device("cuda", 0)
+    if local < len(resources.gpus) and torch.cuda.is_available():
+        return torch.device("cuda", local)
     return torch.device("cpu")
 
 

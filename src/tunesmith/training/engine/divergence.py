@@ -4,6 +4,7 @@ Reading a number from a GPU waits for it. So losses stay on the device until som
 """
 
 import math
+from collections.abc import Sequence
 from typing import TypedDict
 
 import torch
@@ -30,10 +31,13 @@ class LossRecord:
         self._sums: dict[str, float] = {}
         self._count = 0
 
-    def add(self, losses: dict[str, Tensor], norm: Tensor | None) -> None:
-        """Take in the losses of a step, and the norm of its gradient where it is known."""
+    def add(self, losses: dict[str, Tensor], norm: Tensor | None, share: float = 1.0) -> None:
+        """Take in the losses of a step, and the norm of its gradient where it is known.
+
+        `share` is what this process's loss counts among those of all that train together.
+        """
         self._names = tuple(losses)
-        self._pending.append(torch.stack([loss.detach() for loss in losses.values()]))
+        self._pending.append(torch.stack([loss.detach() * share for loss in losses.values()]))
         if norm is not None:
             self._norms.append(norm)
 
@@ -55,9 +59,12 @@ class LossRecord:
                 self._sums[name] = self._sums.get(name, 0.0) + value
             self._require_finite("the gradient", norm, epoch)
 
-    def means(self) -> dict[str, float]:
-        """The mean of each loss over the steps looked at."""
-        return {name: total / self._count for name, total in self._sums.items()}
+    def means(self, others: Sequence[LossState] = ()) -> dict[str, float]:
+        """The mean of each loss over the steps looked at, with the shares of other processes."""
+        return {
+            name: sum([total, *(other["sums"][name] for other in others)]) / self._count
+            for name, total in self._sums.items()
+        }
 
     def reset(self) -> None:
         """Begin an epoch."""

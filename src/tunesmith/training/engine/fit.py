@@ -1,7 +1,7 @@
 """The loop: epochs of steps, each followed by validation and a checkpoint."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -11,6 +11,7 @@ from tunesmith.protocol import Direction, MetricGoal, Metrics
 from tunesmith.training.engine.board import Board
 from tunesmith.training.engine.checkpoints import LATEST
 from tunesmith.training.engine.divergence import require_finite_weights
+from tunesmith.training.engine.group import Group
 from tunesmith.training.engine.loading import Loader
 from tunesmith.training.engine.log import log
 from tunesmith.training.engine.pace import Pace
@@ -18,7 +19,7 @@ from tunesmith.training.engine.rehearsal import to_device
 from tunesmith.training.engine.saving import Saver
 from tunesmith.training.engine.settings import LoopSettings
 from tunesmith.training.engine.sinks import Sinks
-from tunesmith.training.engine.state import Best, Progress, TrainState
+from tunesmith.training.engine.state import Best, OwnState, Progress, TrainState
 from tunesmith.training.engine.training import Measured
 from tunesmith.training.failures import JobError, StoppedError
 from tunesmith.training.run import Run
@@ -40,6 +41,7 @@ class Fit:
         goal: the metric that chooses the best epoch.
         board: TensorBoard files, if they are asked for.
         sinks: trackers of the user's.
+        group: the processes that train together. The first one measures, saves and reports for all.
     """
 
     run: Run
@@ -50,6 +52,7 @@ class Fit:
     goal: MetricGoal
     board: Board | None = None
     sinks: Sinks = field(default_factory=Sinks)
+    group: Group = field(default_factory=Group)
 
     def __post_init__(self) -> None:
         state, fabric = self.state, self.state.fabric
@@ -68,7 +71,8 @@ class Fit:
             JobError: the training diverged, or the disk is full.
             StorageError: the results could not be published.
         """
-        self._saver.take_up()
+        if self.group.leads:
+            self._saver.take_up()
         try:
             for epoch in range(self.state.done.epochs + 1, self._epochs + 1):
                 self._pace.begin_epoch(epoch, self.state.done.steps)
@@ -90,23 +94,22 @@ class Fit:
         state = self.state
         state.training.train()
         for batch in self.loader.epoch(epoch, state.done.steps):
-            self._step(batch)
+            self._step(batch, self.loader.weight(state.done.steps))
             state.done.steps += 1
-            if self.run.stop_requested:
-                self._stop(epoch)
-            if self._saver.due():
-                self._save(epoch)
+            if self.group.agreed(self.run.stop_requested or self._saver.due()):
+                self._pause(epoch)
             if self._pace.due():
                 state.losses.look(epoch)
                 self._pace.report(state.done.steps)
         state.losses.look(epoch)
 
-    def _step(self, batch: Any) -> None:
+    def _step(self, batch: Any, weight: float = 1.0) -> None:
         state, fabric = self.state, self.state.fabric
         assert state.optimizer and state.schedule  # noqa: S101, PT018 - else there are no steps
         batch = to_device(batch, fabric.device)
         losses = self._module(batch)
-        fabric.backward(losses["loss"])
+        # The gradient is the mean over the processes.
+        fabric.backward(losses["loss"] * weight if weight != 1 else losses["loss"])
         norm = None
         if self.loop.clip_norm > 0:
             norm = fabric.clip_gradients(
@@ -119,7 +122,8 @@ class Fit:
         if state.ema:
             state.ema.update()
         # A gradient scaler makes gradients overflow on purpose, and skips those steps.
-        state.losses.add(losses, None if state.fabric.strategy.precision.state_dict() else norm)
+        norm = None if state.fabric.strategy.precision.state_dict() else norm
+        state.losses.add(losses, norm, weight / self.group.size)
         if self.board:
             self._last_batch = batch
 
@@ -128,26 +132,50 @@ class Fit:
         due = epoch % self.loop.validation_interval == 0 or epoch == self._epochs
         if not self.validate or not due:
             return None
+        others = self.group.gather(self.state.own())[1:]
 
         def between() -> None:
-            if self.run.stop_requested:
-                self._stop(epoch)
+            self.run.raise_if_stopped()
             if self._saver.due():
-                self._save(epoch)
+                self._save(epoch, others)
 
-        return self.validate(self.state.predictor, between)
+        measured, stopped = None, False
+        if self.group.leads:
+            try:
+                measured = self.validate(self.state.predictor, between)
+            except StoppedError:
+                stopped = True
+        if self.group.agreed(stopped):
+            self._stop(epoch)
+        return measured
 
     def _close(self, epoch: int, measured: Measured | None, seconds: float) -> None:
         """Note what the epoch brought, and save it."""
+        others = self.group.gather(self.state.own())[1:]
+        was_measured = self.group.agreed(measured is not None)
+        if self.group.leads:
+            self._note(epoch, measured, seconds, others)
+        else:
+            self._begin_next(epoch, measured=was_measured)
+
+    def _begin_next(self, epoch: int, *, measured: bool) -> None:
+        require_finite_weights(self.state.training.model, f"after epoch {epoch}")
+        self.state.done = Progress(epoch, measured=measured)
+        self.state.losses.reset()
+
+    def _note(
+        self, epoch: int, measured: Measured | None, seconds: float, others: Sequence[OwnState]
+    ) -> None:
         state = self.state
-        values = {f"train_{name}": mean for name, mean in state.losses.means().items()}
+        means = state.losses.means([other["losses"] for other in others])
+        values = {f"train_{name}": mean for name, mean in means.items()}
         if values:
             values["lr"] = state.done.lr
         per_category = measured.per_category if measured else {}
         values |= {f"val_{name}": value for name, value in measured.values.items()} if measured else {}
-        require_finite_weights(state.training.model, f"after epoch {epoch}")
-        state.done = Progress(epoch, measured=measured is not None)
-        state.losses.reset()
+        self._begin_next(epoch, measured=measured is not None)
+        for other in others:
+            other["losses"] = state.losses.state_dict()
         best = self._is_best(values)
         if best:
             state.best = Best(epoch, values[self.goal.name], Measured(values, per_category))
@@ -155,7 +183,7 @@ class Fit:
         if self.board:
             self.board.record(epoch, values, self._picture)
         self.sinks.record(epoch, values)
-        self._saver.save_epoch(epoch, best=best)
+        self._saver.save_epoch(epoch, others, best=best)
         self._pace.end_epoch()
         log(_line(epoch, self._epochs, values, seconds, best=best))
 
@@ -174,17 +202,29 @@ class Fit:
         epoch = self.state.done.epochs
         if self.validate and not self.state.done.measured:
             self._close(epoch, self._measure(epoch), seconds=0.0)
-        self._saver.keep_epoch(epoch)
+        if self.group.leads:
+            self._saver.keep_epoch(epoch)
 
-    def _save(self, epoch: int) -> None:
+    def _pause(self, epoch: int) -> None:
+        """Stop here, or save where the training stands and go on: all processes at the same step."""
+        if self.group.agreed(self.run.stop_requested):
+            self._stop(epoch)
+        others = self.group.gather(self.state.own())[1:]
+        if self.group.leads:
+            self._save(epoch, others)
+
+    def _save(self, epoch: int, others: Sequence[OwnState]) -> None:
         """Save where the training stands in the middle of the epoch."""
         self.state.losses.look(epoch)
         require_finite_weights(self.state.training.model, f"in epoch {epoch}")
-        self._saver.save()
+        self._saver.save(others)
 
     def _stop(self, epoch: int) -> NoReturn:
         """Save where the training stands, and end."""
-        self._save(epoch)
+        others = self.group.gather(self.state.own())[1:]
+        if not self.group.leads:
+            raise StoppedError
+        self._save(epoch, others)
         log(
             f"Stopped in epoch {epoch} after step {self.state.done.steps} of {len(self.loader)}, "
             f"as saved in {LATEST}."

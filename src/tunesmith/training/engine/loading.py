@@ -53,19 +53,31 @@ class Order(Sampler[Pick]):
     """
 
     def __init__(
-        self, count: int, batch_size: int, *, seed: int = 0, shuffle: bool = False, spare_single: bool = False
+        self,
+        count: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = False,
+        spare_single: bool = False,
+        rank: int = 0,
+        size: int = 1,
     ) -> None:
         """Args:
         count: how many samples there are.
-        batch_size: samples a batch; the last one may be smaller.
+        batch_size: samples that each process takes a step; in the last step there may be fewer.
         seed: of the order and of the batches.
         shuffle: whether the order is random.
-        spare_single: leave out a last batch of one sample, from which batch normalisation cannot learn.
+        spare_single: leave out a last step of one sample, from which batch normalisation cannot learn.
+        rank: of this process among those that train together.
+        size: how many these are. Their samples of a step are those of one process with larger batches.
         """
         self.epoch, self.start = 1, 0
         self._count, self._batch_size, self._seed, self._shuffle = count, batch_size, seed, shuffle
-        self._steps = -(-count // batch_size)
-        if spare_single and self._steps > 1 and count % batch_size == 1:
+        self._rank, self._size = rank, size
+        self._together = batch_size * size
+        self._steps = -(-count // self._together)
+        if spare_single and self._steps > 1 and count % self._together == 1:
             self._steps -= 1
 
     def __len__(self) -> int:
@@ -74,8 +86,29 @@ class Order(Sampler[Pick]):
     def __iter__(self) -> Iterator[Pick]:
         order = self._order()
         for step in range(self.start, self._steps):
-            chosen = order[step * self._batch_size : (step + 1) * self._batch_size]
-            yield Pick(tuple(chosen), _mixed(self._seed, self.epoch, step + 1))
+            chosen = order[step * self._together : (step + 1) * self._together]
+            yield Pick(self._mine(chosen), _mixed(self._seed, self.epoch, step + 1, *self._stream))
+
+    def weight(self, step: int) -> float:
+        """What this process's loss counts in a step (from 0), so that the mean over all processes is that
+        over all samples: 1, but in a last step that does not divide.
+        """
+        together = min(self._together, self._count - step * self._together)
+        mine = len(range(self._rank, together, self._size))
+        return self._size * mine / together
+
+    def _mine(self, chosen: list[int]) -> tuple[int, ...]:
+        """This process's samples of a step. It must have some, and batch normalisation wants two: where the
+        samples do not suffice they are repeated, and the weight is that of those there were.
+        """
+        mine = chosen[self._rank :: self._size] or chosen[:1]
+        least = min(2, self._batch_size) if self._size > 1 else 1
+        return tuple(mine * least if len(mine) < least else mine)
+
+    @property
+    def _stream(self) -> tuple[int, ...]:
+        """Each process draws other random numbers for its samples; the first those of one alone."""
+        return (self._rank,) if self._rank else ()
 
     def _order(self) -> list[int]:
         if not self._shuffle:
@@ -147,6 +180,10 @@ class Loader(Generic[BatchT]):
         if isinstance(batch, _Fault):
             raise batch.error
         return cast("BatchT", batch)
+
+    def weight(self, step: int) -> float:
+        """What the loss of this process counts in a step of an epoch, from 0."""
+        return self._order.weight(step)
 
     def epoch(self, epoch: int = 1, start: int = 0) -> Iterator[BatchT]:
         """The batches of an epoch, counted from 1, without the first `start`."""

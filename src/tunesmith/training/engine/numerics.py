@@ -7,6 +7,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from tunesmith.training.engine.group import Group
+
 _FABRIC_NAMES: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp32": "32-true",
     "bf16": "bf16-mixed",
@@ -37,13 +39,9 @@ class Numerics:
         if self.threads:
             torch.set_num_threads(self.threads)
 
-    def fabric(self, device: torch.device) -> Fabric:
-        """The Fabric for one device."""
-        fabric = Fabric(
-            accelerator=device.type, devices=1, precision=_FABRIC_NAMES[self.precision], strategy="auto"
-        )
-        fabric.launch()
-        return fabric
+    def fabric(self, device: torch.device, group: Group | None = None) -> Fabric:
+        """The Fabric for one device, alone or with the other processes of a group."""
+        return (group or Group()).fabric(device, _FABRIC_NAMES[self.precision])
 
 
 def lay_out(module: nn.Module, *, channels_last: bool) -> None:

@@ -1,11 +1,12 @@
 """When a training writes checkpoints, which of them it keeps, and that they are published."""
 
 import time
+from collections.abc import Sequence
 
 from tunesmith.protocol import CheckpointSaved
 from tunesmith.training.engine.checkpoints import BEST, LATEST, Checkpoints, epoch_name
 from tunesmith.training.engine.publisher import Publisher
-from tunesmith.training.engine.state import TrainState
+from tunesmith.training.engine.state import OwnState, TrainState
 from tunesmith.training.run import Run
 
 _SHARE = 20
@@ -52,17 +53,19 @@ class Saver:
         """Whether a checkpoint in the middle of the epoch is due."""
         return time.monotonic() >= self._due_at
 
-    def save(self) -> None:
+    def save(self, others: Sequence[OwnState] = ()) -> None:
         """Save where the training stands, in the middle of an epoch, and have it published.
+
+        `others` is what the other processes that train have of their own.
 
         Raises:
             JobError: the disk is full.
             StorageError: an earlier checkpoint could not be published.
         """
-        self._write([])
+        self._write([], others)
         self._publisher.ask()
 
-    def save_epoch(self, epoch: int, *, best: bool) -> None:
+    def save_epoch(self, epoch: int, others: Sequence[OwnState] = (), *, best: bool) -> None:
         """Save the end of an epoch under all names that it has, and have it published.
 
         Raises:
@@ -70,7 +73,7 @@ class Saver:
         """
         kept = epoch % self._interval == 0 or epoch == self._epochs
         names = [epoch_name(epoch)] * kept + [BEST] * best
-        self._write(names)
+        self._write(names, others)
         self._run.report(CheckpointSaved(epoch=epoch, file=(names or [LATEST])[0], best=best))
         self._publisher.ask()
 
@@ -91,8 +94,8 @@ class Saver:
         """The training ends before its time: give what is saved a while to be published."""
         self._publisher.leave()
 
-    def _write(self, names: list[str]) -> None:
+    def _write(self, names: list[str], others: Sequence[OwnState]) -> None:
         began = time.monotonic()
-        self._checkpoints.save(self._state.state_dict(), names)
+        self._checkpoints.save(self._state.state_dict(others), names)
         ended = time.monotonic()
         self._due_at = ended + max(self._run.request.checkpoint_seconds, _SHARE * (ended - began))

@@ -1,14 +1,15 @@
 """Everything that changes while a training runs: saved whole, taken up whole."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from lightning_fabric import Fabric
 from torch.optim.lr_scheduler import LambdaLR
 
 import tunesmith
-from tunesmith.training.engine.divergence import LossRecord
+from tunesmith.training.engine.divergence import LossRecord, LossState
 from tunesmith.training.engine.ema import AveragedWeights
 from tunesmith.training.engine.generators import generator_states, restore_generators
 from tunesmith.training.engine.schedules import follow
@@ -43,6 +44,13 @@ class Progress:
     measured: bool = False
 
 
+class OwnState(TypedDict):
+    """What each of the processes that train together has of its own."""
+
+    generators: dict[str, Any]
+    losses: LossState
+
+
 @dataclass
 class TrainState:
     """The state of a training.
@@ -74,8 +82,12 @@ class TrainState:
         """The model that is judged: the averaged weights where they are kept."""
         return self.ema.model if self.ema else self.training.model
 
-    def state_dict(self) -> dict[str, Any]:
-        """The state as plain data and tensors."""
+    def own(self) -> OwnState:
+        """What each process that trains has of its own."""
+        return {"generators": generator_states(), "losses": self.losses.state_dict()}
+
+    def state_dict(self, others: Sequence[OwnState] = ()) -> dict[str, Any]:
+        """The state as plain data and tensors, with what the other processes have of their own, by rank."""
         return {
             "format": FORMAT,
             "tunesmith": tunesmith.__version__,
@@ -87,13 +99,14 @@ class TrainState:
             "precision": self.fabric.strategy.precision.state_dict(),
             "ema": self.ema.state_dict() if self.ema else None,
             "done": asdict(self.done),
-            "losses": self.losses.state_dict(),
-            "generators": generator_states(),
+            **self.own(),
+            "others": list(others),
             "best": asdict(self.best) if self.best else None,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state of the same model."""
+    def load_state_dict(self, state: dict[str, Any], rank: int = 0) -> None:
+        """Go on from a saved state of the same model, as this one of the processes that trained it."""
+        own = state["others"][rank - 1] if rank else state
         self.training.model.load_state_dict(state["model"])
         self.training.load_extras(state["extras"])
         if self.optimizer and self.schedule:
@@ -104,9 +117,9 @@ class TrainState:
         if self.ema and state["ema"]:
             self.ema.load_state_dict(state["ema"])
         self.done = Progress(**state["done"])
-        self.losses.load_state_dict(state["losses"])
+        self.losses.load_state_dict(own["losses"])
         self.best = _best(state["best"])
-        restore_generators(state["generators"])
+        restore_generators(own["generators"])
 
 
 def _best(saved: dict[str, Any] | None) -> Best | None:

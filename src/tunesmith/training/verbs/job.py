@@ -45,10 +45,11 @@ def open_job(run: Run) -> Job:
     except UnknownNetworkError as error:
         raise JobError(Cause.BAD_SPEC, str(error)) from error
     spec = validate_spec(network.spec, run.request.specs)
-    device = take_resources(run.request.resources)
+    resources = run.request.resources
+    device = take_resources(resources, run.seat.local)
     inert = [f"{path} ({reason})" for path, reason in changed_inert_keys(spec)]
     if inert:
         run.note(f"These keys of the spec do nothing here: {'; '.join(inert)}.")
-    if len(run.request.resources.gpus) > 1:
-        run.note(f"The job was given {len(run.request.resources.gpus)} GPUs; it computes on the first.")
+    if len(resources.gpus) > resources.processes:
+        run.note(f"The job was given {len(resources.gpus)} GPUs; it computes on the first.")
     return Job(run, network, spec, device)

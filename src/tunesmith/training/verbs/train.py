@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,15 +15,17 @@ from tunesmith.training.engine.board import Board
 from tunesmith.training.engine.devices import describe, seed_everything, set_cudnn
 from tunesmith.training.engine.ema import AveragedWeights
 from tunesmith.training.engine.fit import Fit, Validate
+from tunesmith.training.engine.group import Group
 from tunesmith.training.engine.loading import Loader, Order
 from tunesmith.training.engine.log import log
 from tunesmith.training.engine.measure import measure
+from tunesmith.training.engine.meeting import joined
 from tunesmith.training.engine.numerics import Numerics
 from tunesmith.training.engine.optimizers import build_optimizer
 from tunesmith.training.engine.rehearsal import Rehearsal, choose_numerics, to_device
 from tunesmith.training.engine.schedules import build_schedule
 from tunesmith.training.engine.settings import LoopSettings
-from tunesmith.training.engine.sinks import sinks_for
+from tunesmith.training.engine.sinks import Sinks, sinks_for
 from tunesmith.training.engine.state import Best, TrainState
 from tunesmith.training.engine.training import Measured, Training
 from tunesmith.training.failures import JobError
@@ -40,10 +43,12 @@ class Plan:
     """What a training is made of before there is a model.
 
     Attributes:
+        group: the processes that train together.
         saved: the state to go on from, if an earlier attempt left one.
     """
 
     job: Job
+    group: Group
     task: Task[Any]
     data: TrainingData[Any]
     loop: LoopSettings
@@ -63,48 +68,76 @@ def train(run: Run) -> dict[str, Any]:
         JobError, SpecError, DatasetError, StorageError: the job cannot go on.
     """
     started = time.monotonic()
-    plan = _plan(run)
-    run.raise_if_stopped()
-    training, numerics = _model(plan)
-    run.raise_if_stopped()
-    fabric = numerics.fabric(plan.job.device)
-    state = _state(plan, training, numerics, fabric)
-    validate = _validation(plan, fabric)
-    goal = _goal(plan, fabric, state.predictor)
-    for line in _head_lines(plan, training, numerics, goal):
-        log(line)
-    board = _board(plan, state.done.epochs + 1)
-    with sinks_for(run, plan.job.spec) as sinks:
-        best = Fit(run, state, plan.loop, plan.loader, validate, goal, board, sinks).run_epochs()
+    job = open_job(run)
+    with joined(run, job.device) as group:
+        plan = _plan(job, group)
+        run.raise_if_stopped()
+        training, numerics = _model(plan)
+        run.raise_if_stopped()
+        fabric = numerics.fabric(job.device, group)
+        state = _state(plan, training, numerics, fabric)
+        validate = _validation(plan, fabric)
+        goal = _goal(plan, fabric, state.predictor) if group.leads else job.goal
+        if group.leads:
+            for line in _head_lines(plan, training, numerics, goal):
+                log(line)
+        board = _board(plan, state.done.epochs + 1) if group.leads else None
+        with sinks_for(run, plan.job.spec) if group.leads else nullcontext(Sinks()) as sinks:
+            fit = Fit(run, state, plan.loop, plan.loader, validate, goal, board, sinks, group)
+            best = fit.run_epochs()
     return _outcome(run, best, goal, state.done.epochs, time.monotonic() - started)
 
 
-def _plan(run: Run) -> Plan:
-    job = open_job(run)
-    saved = saved_state(run)
-    seed = saved["seed"] if saved else seed_everything(job.spec.value("train.seed"))
+def _plan(job: Job, group: Group) -> Plan:
+    run = job.run
+    saved = group.share(_saved(run, group) if group.leads else None)
+    seed = saved["seed"] if saved else group.share(seed_everything(job.spec.value("train.seed")))
     set_cudnn(job.spec.value("train.cudnn"))
     task = task_of(job.network).for_training(run, job.network, job.spec, seed)
     data, loop = task.training_data(), task.loop()
-    if saved:
+    if saved and group.leads:
         require_same_data(saved, task.classes, data.summary)
         note_changes(run, saved, job.spec)
-    order = Order(len(data.train), loop.batch_size, seed=seed, shuffle=loop.shuffle, spare_single=True)
+    order = Order(
+        len(data.train),
+        loop.batch_size,
+        seed=seed,
+        shuffle=loop.shuffle,
+        spare_single=True,
+        rank=group.rank,
+        size=group.size,
+    )
     loader = Loader(data.train, order, workers=loop.workers, pin_memory=job.device.type == "cuda")
-    return Plan(job, task, data, loop, loader, seed, saved)
+    return Plan(job, group, task, data, loop, loader, seed, saved)
+
+
+def _saved(run: Run, group: Group) -> dict[str, Any] | None:
+    """The newest whole state of an earlier attempt, by as many processes as there are now."""
+    saved = saved_state(run)
+    if saved and (size := 1 + len(saved.get("others", ()))) != group.size:
+        raise JobError(
+            Cause.BAD_SPEC,
+            f"The training cannot go on: {size} processes trained it, and this job has {group.size}.",
+            "Give the job as many GPUs and machines as it had, or post it again.",
+        )
+    return saved
 
 
 def _model(plan: Plan) -> tuple[Training[Any], Numerics]:
     """The model with what trains it, on its device and in the layout that suits it."""
+    group = plan.group
     seed_everything(plan.seed)
     model = plan.task.build_model()
-    if not plan.saved:
+    # The other processes get their weights from the first one, before the first step.
+    if not plan.saved and group.leads:
         plan.task.load_pretrained(model)
     training = plan.task.training(model)
-    numerics = Numerics(**plan.saved["numerics"]) if plan.saved else _rehearsed(plan, training)
+    numerics = Numerics(**plan.saved["numerics"]) if plan.saved else None
+    numerics = group.share(_rehearsed(plan, training) if group.leads and not numerics else numerics)
+    assert numerics  # noqa: S101 - the first process has either
     numerics.apply(training)
     training.to(plan.job.device)
-    if not plan.saved:
+    if not plan.saved and group.leads:
         training.prepare(_plain(plan), plan.job.device)
     return training, numerics
 
@@ -143,7 +176,8 @@ def _state(plan: Plan, training: Training[Any], numerics: Numerics, fabric: Fabr
             schedule = build_schedule(optimizer, plan.task.schedule(), loop.epochs, len(plan.loader))
         except ValueError as error:
             raise JobError(Cause.BAD_SPEC, f"train.optim cannot be used: {error}.") from error
-        ema = AveragedWeights(training.model, loop.ema_decay) if loop.ema_decay is not None else None
+        if loop.ema_decay is not None and plan.group.leads:
+            ema = AveragedWeights(training.model, loop.ema_decay)
     else:
         job.run.note("Nothing is left to learn step by step: one pass validates the model and saves it.")
     facts = {
@@ -157,7 +191,9 @@ def _state(plan: Plan, training: Training[Any], numerics: Numerics, fabric: Fabr
     }
     state = TrainState(training, optimizer, schedule, fabric, ema, facts)
     if plan.saved:
-        state.load_state_dict(plan.saved)
+        state.load_state_dict(plan.saved, plan.group.rank)
+    elif plan.group.rank:
+        seed_everything(plan.seed + plan.group.rank)  # or all would drop out the same
     return state
 
 
@@ -217,7 +253,11 @@ def _head_lines(plan: Plan, training: Training[Any], numerics: Numerics, goal: M
     yield f"device  {describe(plan.job.device)}; {numerics}"
     yield f"model   {total:.2f} million weights, {learning:.2f} million of them learn"
     yield f"data    {plan.data.summary}"
-    yield f"plan    {loop.epochs} epochs, batches of {loop.batch_size}, seed {plan.seed}; best by {goal.name}"
+    together = f" in each of {plan.group.size} processes" if plan.group.size > 1 else ""
+    yield (
+        f"plan    {loop.epochs} epochs, batches of {loop.batch_size}{together}, seed {plan.seed}; "
+        f"best by {goal.name}"
+    )
 
 
 def _outcome(run: Run, best: Best | None, goal: MetricGoal, epochs: int, seconds: float) -> dict[str, Any]:
