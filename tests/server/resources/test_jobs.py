@@ -10,6 +10,8 @@ from tunesmith.protocol import Direction, MetricGoal
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.jobs.tables import Job, JobHistory
+from tunesmith.server.scheduling.servers import fleet
+from tunesmith.server.scheduling.waiting import look_at_new
 from tunesmith.specs import Action, default_spec
 
 TRAIN = {"action": "train", "specs": {}}
@@ -151,6 +153,22 @@ def test_a_body_nested_without_end_is_refused(lab: Lab):
     for _ in range(200):
         specs = {"a": specs}
     assert "nested" in lab.ada.refused(400, "POST", f"{lab.path}/jobs", TRAIN | {"specs": specs})
+
+
+def test_a_job_that_waits_for_a_slot_tells_its_place(lab: Lab):
+    first, second = lab.post("train", {}), lab.post("train", {})
+    with lab.house.database.write() as session:
+        look_at_new(session, fleet(session))
+
+    def said(job: dict[str, Any]) -> str:
+        return str(job["job_details"][job["id"]]["detailed_status"]["message"])
+
+    listed = {job["id"]: said(job) for job in lab.ada.get(f"{lab.path}/jobs")["jobs"]}
+    assert listed == {
+        first: "Waits for a free processor slot; place 1 of 2 in the queue",
+        second: "Waits for a free processor slot; place 2 of 2 in the queue",
+    }
+    assert said(lab.ada.get(f"{lab.path}/jobs/{second}")) == listed[second]
 
 
 def test_gpus_are_counted(lab: Lab):

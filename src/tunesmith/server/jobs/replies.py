@@ -1,18 +1,28 @@
 """Jobs as clients see them. One odd value in a row never hides it, nor the list that it is in."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from tunesmith.server.jobs.detail_schemas import JobResult
 from tunesmith.server.jobs.details import Details, render_details
+from tunesmith.server.jobs.queue import Place, places
 from tunesmith.server.jobs.schemas import JobRsp
 from tunesmith.server.jobs.states import WAITING, status_of
 from tunesmith.server.jobs.tables import Job
 from tunesmith.specs import Action
 
 
-def reply_to(job: Job, *, specs: bool) -> JobRsp:
-    """The job, with its specs if wanted."""
+def replies_to(session: Session, jobs: Sequence[Job], *, specs: bool) -> list[JobRsp]:
+    """The jobs, with their specs if wanted. Those that wait for a slot tell their place in the queue."""
+    known = places(session, jobs)
+    return [reply_to(job, specs=specs, place=known.get(job.id)) for job in jobs]
+
+
+def reply_to(job: Job, *, specs: bool, place: Place | None = None) -> JobRsp:
+    """The job, with its specs if wanted, and its place in the queue if it has one."""
     extras: dict[str, Any] = {"specs": finite(job.specs)} if specs else {}
     if job.experiment_id:
         extras["experiment_id"] = job.experiment_id
@@ -20,6 +30,8 @@ def reply_to(job: Job, *, specs: bool) -> JobRsp:
         extras["dataset_id"] = job.dataset_id
     status = status_of(job.status)
     waits_for = job.waits_for if status in WAITING else ""
+    if waits_for and place:
+        waits_for = f"{waits_for}; place {place.place} of {place.length} in the queue"
     rendered = finite(render_details(job.id, Details.load(job.details), waits_for, goal_of(job)))
     return JobRsp(
         id=job.id,

@@ -13,7 +13,7 @@ from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.logs import Log, LogPlace
 from tunesmith.server.jobs.places import results_of
 from tunesmith.server.jobs.reach import check_readable, visible_job
-from tunesmith.server.jobs.replies import goal_of, reply_to
+from tunesmith.server.jobs.replies import goal_of, replies_to
 from tunesmith.server.jobs.repository import Kind, Owner, jobs_of
 from tunesmith.server.jobs.results import Results
 from tunesmith.server.jobs.schemas import AutoMLDetails, JobListRsp, JobRsp
@@ -36,7 +36,7 @@ def list_jobs(session: Session, caller: Caller, owner: Owner, page: Page, *, spe
     """
     check_readable(session, caller, owner)
     found = fetch_page(session, jobs_of(owner), Job, page)
-    jobs = [reply_to(job, specs=specs) for job in found.rows]
+    jobs = replies_to(session, found.rows, specs=specs)
     return JobListRsp(jobs=jobs, pagination_info=found.info) if found.info else JobListRsp(jobs=jobs)
 
 
@@ -46,7 +46,7 @@ def list_all_jobs(session: Session, caller: Caller, kind: Kind, page: Page, *, s
     visible = select(table.id).where(access.at_home(table, caller))
     shown: tuple[ColumnElement[bool], ...] = (kind.owns().in_(visible), Job.internal.is_(False))
     found = fetch_page(session, select(Job).where(*shown), Job, page)
-    jobs = [reply_to(job, specs=specs) for job in found.rows]
+    jobs = replies_to(session, found.rows, specs=specs)
     return JobListRsp(jobs=jobs, pagination_info=found.info) if found.info else JobListRsp(jobs=jobs)
 
 
@@ -56,7 +56,8 @@ def read_job(session: Session, caller: Caller, owner: Owner, job_id: UUID, *, sp
     Raises:
         NotFoundError: the caller may see no such job there.
     """
-    return reply_to(visible_job(session, caller, owner, job_id), specs=specs)
+    (reply,) = replies_to(session, [visible_job(session, caller, owner, job_id)], specs=specs)
+    return reply
 
 
 def get_schema(session: Session, caller: Caller, owner: Owner, job_id: UUID) -> dict[str, Any]:
