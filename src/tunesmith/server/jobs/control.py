@@ -14,7 +14,7 @@ from tunesmith.server.jobs.schemas import JobReq, JobResume
 from tunesmith.server.jobs.states import WAITING, Status, transition
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.caller import Caller
-from tunesmith.server.kit.database import after_commit
+from tunesmith.server.kit.database import LOCK, after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.hint import Hint
@@ -53,9 +53,10 @@ def cancel_all_jobs(session: Session, caller: Caller, owner: Owner, hint: Hint) 
     """
     owning = get_owner(session, caller, owner)
     waiting_or_running = jobs_of(owner).where(Job.status.in_(_CANCELABLE)).order_by(Job.created_on)
-    for job in session.scalars(waiting_or_running.with_for_update()).all():
+    for job in session.scalars(waiting_or_running.with_for_update(key_share=True)).all():
         _cancel(session, job, caller)
     if isinstance(owning, Experiment):
+        session.refresh(owning, with_for_update=LOCK)
         owning.echoed = owning.echoed | {"all_jobs_cancel_status": Status.CANCELED.value}
     after_commit(session, hint.wake)
 

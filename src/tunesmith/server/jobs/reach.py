@@ -70,9 +70,11 @@ def check_readable(session: Session, caller: Caller, owner: Owner) -> None:
 def get_owner(session: Session, caller: Caller, owner: Owner) -> Experiment | Dataset:
     """The caller's own experiment or dataset, to act on its jobs.
 
+    It is not locked: whoever ends a job locks the job first, and its experiment after that.
+
     Raises:
         NotFoundError: there is none of this caller's.
     """
     if owner.kind is Kind.EXPERIMENT:
-        return access.get_writable(session, Experiment, owner.id, caller)
-    return access.get_writable(session, Dataset, owner.id, caller)
+        return access.get_writable(session, Experiment, owner.id, caller, lock=False)
+    return access.get_writable(session, Dataset, owner.id, caller, lock=False)

@@ -62,7 +62,7 @@ def get_job(session: Session, owner: Owner, job_id: UUID, *, lock: bool = False)
         NotFoundError: it has no such job, though another may.
     """
     query = jobs_of(owner).where(Job.id == job_id)
-    job = session.scalar(query.with_for_update() if lock else query)
+    job = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if job is None:
         raise NotFoundError(f"Job {job_id} not found in {owner.kind} {owner.id}")
     return job
@@ -104,4 +104,6 @@ def unfinished(session: Session, owner: Owner, states: Sequence[Status]) -> Job 
 
 def all_of(session: Session, owner: Owner) -> Sequence[Job]:
     """Every job, pulls too, to be removed."""
-    return session.scalars(select(Job).where(owner.kind.owns() == owner.id).with_for_update()).all()
+    return session.scalars(
+        select(Job).where(owner.kind.owns() == owner.id).with_for_update(key_share=True)
+    ).all()

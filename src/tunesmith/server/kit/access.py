@@ -46,15 +46,19 @@ def get_readable(session: Session, table: type[Thing], identity: UUID, caller: C
     return found
 
 
-def get_writable(session: Session, table: type[Thing], identity: UUID, caller: Caller) -> Thing:
+def get_writable(
+    session: Session, table: type[Thing], identity: UUID, caller: Caller, *, lock: bool = True
+) -> Thing:
     """The object, to be changed: others who want to change it wait until this transaction ends.
+
+    Without a lock, it is only told whether the caller may: to act on what belongs to it.
 
     Raises:
         ForbiddenError: the caller may only look at it.
         NotFoundError: there is none of that id that the caller may see.
     """
-    query = select(table).where(writable(table, caller), table.id == identity).with_for_update()
-    if found := session.scalar(query):
+    query = select(table).where(writable(table, caller), table.id == identity)
+    if found := session.scalar(query.with_for_update(key_share=True) if lock else query):
         return found
     get_readable(session, table, identity, caller)
     raise ForbiddenError(

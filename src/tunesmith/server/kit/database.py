@@ -38,6 +38,16 @@ WRITING = {_WRITES: True}
 """Execution options of an engine or connection whose transactions write."""
 
 
+LOCK = {"key_share": True}
+"""How rows are locked that are to be changed: others may refer to them meanwhile, since no key changes.
+
+With a plain FOR UPDATE, whoever writes a job below an experiment would wait for whoever changes either, and
+two that do so in another order would wait for each other.
+"""
+SKIP_LOCKED = LOCK | {"skip_locked": True}
+"""The same, for whoever takes what nobody else has taken."""
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC. SQLite forgets the zone; this type gives it back."""
 

@@ -14,6 +14,7 @@ from tunesmith.server.jobs.inputs import PULL_MODEL, FrozenInputs
 from tunesmith.server.jobs.queue import release
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.caller import Caller
+from tunesmith.server.kit.database import LOCK
 from tunesmith.server.models.tables import PulledModel
 from tunesmith.server.scheduling.executors.base import Slot
 
@@ -52,7 +53,7 @@ def ensure_pulled(session: Session, caller: Caller, ids: Iterable[UUID]) -> None
 
 
 def _is_for_us_to_start(session: Session, identity: UUID) -> bool:
-    pulled = session.get(PulledModel, identity, with_for_update=True)
+    pulled = session.get(PulledModel, identity, with_for_update=LOCK)
     if pulled is not None:
         if pulled.status != PullStatus.INVALID_PULL:
             return False
@@ -68,7 +69,7 @@ def _is_for_us_to_start(session: Session, identity: UUID) -> bool:
 
 def set_pulled(session: Session, identity: UUID, status: PullStatus, reason: str = "") -> None:
     """Note how far the weights are."""
-    pulled = session.get(PulledModel, identity, with_for_update=True) or PulledModel(id=identity)
+    pulled = session.get(PulledModel, identity, with_for_update=LOCK) or PulledModel(id=identity)
     pulled.status, pulled.status_reason = status, reason
     session.add(pulled)
     if status in SETTLED:

@@ -18,7 +18,7 @@ from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
 from tunesmith.server.jobs.states import ACTIVE, Status, transition
 from tunesmith.server.jobs.tables import Job, Queue
-from tunesmith.server.kit.database import now
+from tunesmith.server.kit.database import SKIP_LOCKED, now
 from tunesmith.server.models.pulls import set_pulled
 from tunesmith.server.orgs.tables import Org
 from tunesmith.server.scheduling.executors.base import Slot
@@ -27,7 +27,6 @@ from tunesmith.server.scheduling.resources import Demand, demand_of
 
 _ACTIVE = tuple(status.value for status in ACTIVE)
 _STOPPING = (Status.CANCELING.value, Status.PAUSING.value)
-_SKIP_LOCKED = {"skip_locked": True}
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def shares(session: Session, orgs: Collection[UUID]) -> dict[UUID, Share]:
 
 def claim(session: Session, *, wanted: Candidate, owner: str, gpus: tuple[int, ...]) -> Claim | None:
     """Take a job that is ready; None if another server was faster, or it was stopped a moment ago."""
-    job = session.get(Job, wanted.job_id, with_for_update=_SKIP_LOCKED, populate_existing=True)
+    job = session.get(Job, wanted.job_id, with_for_update=SKIP_LOCKED, populate_existing=True)
     if job is None or job.queue != Queue.READY:
         return None
     transition(session, job.id, Status.RUNNING, "claimed by a free slot")
@@ -89,7 +88,7 @@ def take_over(
 ) -> Claim | None:
     """Go on with a job whose server is gone; None if another server was faster."""
     query = select(Job).where(Job.id == job_id, *_orphaned(alive))
-    job = session.scalar(query.with_for_update(skip_locked=True))
+    job = session.scalar(query.with_for_update(key_share=True, skip_locked=True))
     if job is None:
         return None
     return _leased(job, owner, Claim(job.id, uuid4(), demand_of(job), gpus))

@@ -19,7 +19,7 @@ from tunesmith.server.jobs.news import NEWS
 from tunesmith.server.jobs.queue import release as release_waiting
 from tunesmith.server.jobs.states import TERMINAL, Status, transition
 from tunesmith.server.jobs.tables import Job
-from tunesmith.server.kit.database import Database, after_commit
+from tunesmith.server.kit.database import LOCK, Database, after_commit
 from tunesmith.server.metrics.jobs import note_restart
 from tunesmith.server.models.pulls import set_pulled
 from tunesmith.server.scheduling.claims import release
@@ -59,7 +59,7 @@ def fold(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bo
 def take_rest_of_log(database: Database, job_id: UUID, folder: JobFolder, source: str) -> None:
     """What the worker of this server (`source`) wrote until it was gone, also after the job had ended."""
     with database.write() as session:
-        job = session.get(Job, job_id, with_for_update=True)
+        job = session.get(Job, job_id, with_for_update=LOCK)
         while job is not None and left_in(job, folder, source):
             _take_log(session, job, folder, source)
 
@@ -140,7 +140,7 @@ def settle_failure(database: Database, job_id: UUID, token: UUID, folder: JobFol
 
 
 def _held(session: Session, job_id: UUID, token: UUID) -> Job:
-    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).one_or_none()
+    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update(key_share=True)).one_or_none()
     if job is None or job.lease_token != token:
         raise LeaseLostError
     return job
@@ -207,7 +207,7 @@ def _settle_pull(session: Session, job: Job, reason: str, outcome: dict[str, Any
 
 
 def _set_dataset(session: Session, job: Job, status: str, reason: str, report: dict[str, Any]) -> None:
-    dataset = session.get(Dataset, job.dataset_id, with_for_update=True) if job.dataset_id else None
+    dataset = session.get(Dataset, job.dataset_id, with_for_update=LOCK) if job.dataset_id else None
     if dataset is not None:
         dataset.status, dataset.status_reason, dataset.report = status, reason, report
         release_waiting(session, dataset.id)
@@ -218,6 +218,6 @@ def _note_checkpoints(session: Session, job: Job) -> None:
     details = Details.model_validate(job.details)
     epochs = {f"best_model_{job.id}": details.best_epoch, f"latest_model_{job.id}": details.latest_epoch}
     known = {name: epoch for name, epoch in epochs.items() if epoch is not None}
-    experiment = session.get(Experiment, job.experiment_id, with_for_update=True)
+    experiment = session.get(Experiment, job.experiment_id, with_for_update=LOCK)
     if experiment is not None and known:
         experiment.checkpoint_epoch_number = experiment.checkpoint_epoch_number | known

@@ -9,14 +9,14 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from tunesmith.server.jobs.tables import Job
-from tunesmith.server.kit.database import now
+from tunesmith.server.kit.database import LOCK, now
 from tunesmith.server.scheduling.resources import Capacity, Fleet
 from tunesmith.server.scheduling.tables import Server
 
 
 def register(session: Session, server_id: str, host: str, capacity: Capacity) -> None:
     """Say that a server is there, and what it can run."""
-    server = session.get(Server, server_id, with_for_update=True)
+    server = session.get(Server, server_id, with_for_update=LOCK)
     if server is None:
         server = Server(id=server_id, beat=0)
         session.add(server)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from tunesmith.protocol import Cause
@@ -23,6 +23,8 @@ from tunesmith.server.scheduling.slots import wait_for
 
 _PULLS = (PULL, PULL_MODEL)
 _AT_ONCE = 200
+_ALONE = text("SELECT pg_advisory_xact_lock(0x6c6f6f6b)")
+"""Servers look one after the other: two that held jobs of one chain would wait for each other."""
 
 _log = structlog.get_logger()
 
@@ -55,9 +57,11 @@ def look_at_new(session: Session, fleet: Fleet) -> bool:
     A job that can never run ends here. What others wait for is locked until the transaction ends: it cannot
     be settled between the look and the note that the job waits for it.
     """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_ALONE)
     new = select(Job).where(Job.queue == Queue.NEW, Job.status.in_(WAITING))
     oldest = new.order_by(Job.created_on, Job.id).limit(_AT_ONCE)
-    jobs = session.scalars(oldest.with_for_update(skip_locked=True)).all()
+    jobs = session.scalars(oldest.with_for_update(key_share=True, skip_locked=True)).all()
     if not jobs:
         return False
     readable = {job.id: needs for job in jobs if (needs := _needs(session, job)) is not None}
