@@ -73,7 +73,7 @@ def test_weights_and_biases_gets_the_curves_of_one_run_over_a_resume(
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_ENTITY", "the-lab")
     run = interrupted_and_resumed(bench, digits, **{"wandb.project": "digits", "wandb.tags": ["a", "b"]})
-    files = sorted(run.results.glob("wandb/offline-run-*/*.wandb"))
+    files = sorted(run.results.glob("wandb/attempt_*/wandb/offline-run-*/*.wandb"))
     assert len(files) == 2
     assert {run_of(file).run_id for file in files} == {str(run.request.job_id)}
     about = run_of(files[0])

@@ -46,7 +46,9 @@ def _wandb(run: Run, spec: Block, about: About, environment: Mapping[str, str]) 
             "Install it: pip install 'tunesmith[wandb]'."
         )
         return None
-    return WandbSink(about, spec, run.results if offline else run.scratch, environment)
+    # wandb names what it writes by the second, and two attempts may begin in one.
+    folder = (run.results if offline else run.scratch) / "wandb" / f"attempt_{run.request.attempt}"
+    return WandbSink(about, spec, folder, environment)
 
 
 def _mlflow(run: Run, about: About, environment: Mapping[str, str]) -> Sink | None:
