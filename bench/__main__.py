@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     sys.stdout.write(json.dumps({name: {one.name: one.value for one in figures}}) + "\n")
     missed = [figure.name for figure in figures if figure.missed]
     if missed:
-        sys.stderr.write(f"over the limit: {', '.join(missed)}\n")
+        sys.stderr.write(f"beyond the limit: {', '.join(missed)}\n")
     return 1 if missed else 0
 
 

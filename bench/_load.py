@@ -25,6 +25,7 @@ class Load:
     body: str | None
     requests: int
     connections: int = 1
+    warm_up: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def run(load: Load) -> Outcome:
     Raises:
         RuntimeError: the server refused one.
     """
-    _send(load, load.requests // 10)
+    if load.warm_up:
+        _send(load, load.requests // 10)
     begun = time.perf_counter()
     latencies = _send(load, load.requests)
     return Outcome(latencies, time.perf_counter() - begun)

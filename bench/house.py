@@ -20,21 +20,26 @@ ORG = "bench"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value, with the most that it may be."""
+    """One measured value, with the most or the least that it may be."""
 
     name: str
     value: float
     unit: str = ""
     limit: float | None = None
+    least: float | None = None
 
     @property
     def limit_text(self) -> str:
         """The limit as shown."""
+        if self.least is not None:
+            return f"at least {self.least:g}"
         return "" if self.limit is None else f"at most {self.limit:g}"
 
     @property
     def missed(self) -> bool:
-        """Whether the value is over its limit."""
+        """Whether the value is beyond its limit."""
+        if self.least is not None:
+            return self.value < self.least
         return self.limit is not None and self.value > self.limit
 
 
@@ -66,12 +71,15 @@ class Server:
 
 
 @contextmanager
-def server(**variables: str) -> Iterator[Server]:
-    """A server on a free port with an empty data folder and these variables, ended with the block."""
+def server(module: str = "tunesmith", **variables: str) -> Iterator[Server]:
+    """A server on a free port with an empty data folder and these variables, ended with the block.
+
+    `module` is what is run in the place of the `tunesmith` command.
+    """
     with tempfile.TemporaryDirectory() as folder:
         port = _free_port()
         url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "tunesmith", "serve", "--data-dir", folder, "--port", str(port)]
+        command = [sys.executable, "-m", module, "serve", "--data-dir", folder, "--port", str(port)]
         environment = os.environ | {"TUNESMITH_RATE_LIMIT": "off"} | variables
         begun = time.perf_counter()
         with (Path(folder) / "server.log").open("wb") as log:

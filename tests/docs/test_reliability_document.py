@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMED = re.findall(
-    r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-)
+DOCUMENT = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", DOCUMENT)
 
 
 def test_each_fault_names_a_test():
-    rows = [line for line in (ROOT / "docs" / "reliability.md").read_text().splitlines() if line[:2] == "| "]
+    rows = [line for line in DOCUMENT.splitlines() if line.startswith("| ")]
     faults = [row for row in rows if not row.startswith("| fault")]
     assert len(NAMED) == len(faults) > 25
 

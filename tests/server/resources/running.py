@@ -41,7 +41,7 @@ class Running:
         with self.house.database.write() as session:
             held = {"lease_owner": self.source, "lease_token": self.token}
             session.execute(update(Job).where(Job.id == self.job_id).values(held))
-        if ran_here(self.house.database, self.job_id, self.token, self.source):
+        if ran_here(self.house.database, self.job_id, self.source):
             self.fold()
         begin_attempt(self.house.database, self.job_id, self.token, self.source, self.folder)
         return self

@@ -27,16 +27,21 @@ from tunesmith.server.scheduling.resources import Demand, demand_of
 
 _ACTIVE = tuple(status.value for status in ACTIVE)
 _STOPPING = (Status.CANCELING.value, Status.PAUSING.value)
+_IN_SHORT = select(
+    Job.id, Job.created_on, Job.slot, Job.gpus, Job.gpu_ids, Job.memory_mb, Job.nodes, Job.platform_id
+)
+"""What decides of a waiting job, without its specs and inputs, which may be large."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that this server runs now, and what it occupies."""
+    """A job that this server runs now, and what it occupies. `first`: it has never had a worker."""
 
     job_id: UUID
     token: UUID
     demand: Demand
     gpus: tuple[int, ...]
+    first: bool = False
 
 
 def candidates(session: Session, slot: Slot, most: int) -> list[Candidate]:
@@ -45,8 +50,8 @@ def candidates(session: Session, slot: Slot, most: int) -> list[Candidate]:
     found: list[Candidate] = []
     of_org = select(Job.id).where(*waiting, Job.org_id == Org.id).exists()
     for org_id in session.scalars(select(Org.id).where(of_org)).all():
-        oldest = select(Job).where(*waiting, Job.org_id == org_id).order_by(Job.created_on, Job.id)
-        jobs = session.scalars(oldest.limit(most))
+        oldest = _IN_SHORT.where(*waiting, Job.org_id == org_id).order_by(Job.created_on, Job.id)
+        jobs = session.execute(oldest.limit(most))
         found += [Candidate(job.id, org_id, job.created_on, demand_of(job)) for job in jobs]
     return found
 
@@ -71,7 +76,10 @@ def claim(session: Session, *, wanted: Candidate, owner: str, gpus: tuple[int, .
     if job.action in {PULL, PULL_MODEL}:
         _mark_pulling(session, job)
     session.execute(update(Org).where(Org.id == job.org_id).values(served_on=now()))
-    return _leased(job, owner, Claim(job.id, uuid4(), wanted.demand, gpus))
+    first = job.attempt == 0
+    if first:
+        job.attempt, job.ran_on, job.log_offsets = 1, owner, {owner: 0}
+    return _leased(job, owner, Claim(job.id, uuid4(), wanted.demand, gpus, first))
 
 
 def orphans(session: Session, alive: Collection[str], held: Collection[UUID]) -> list[tuple[UUID, Demand]]:

@@ -119,10 +119,10 @@ def begin_attempt(database: Database, job_id: UUID, token: UUID, server_id: str,
         after_commit(session, partial(NEWS.tell, job.id))
 
 
-def ran_here(database: Database, job_id: UUID, token: UUID, server_id: str) -> bool:
+def ran_here(database: Database, job_id: UUID, server_id: str) -> bool:
     """Whether the last worker of a job ran on this machine."""
-    with database.write() as session:
-        return _held(session, job_id, token).ran_on == server_id
+    with database.read() as session:
+        return session.scalar(select(Job.ran_on).where(Job.id == job_id)) == server_id
 
 
 def settle_if_stopping(database: Database, job_id: UUID, token: UUID) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Row
 
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.platform import Node, this_node
@@ -75,8 +76,8 @@ def _fits(node: Node, demand: Demand) -> bool:
     )
 
 
-def demand_of(job: Job) -> Demand:
-    """What a job needs, from its row.
+def demand_of(job: Job | Row[Any]) -> Demand:
+    """What a job needs, from its row, or from the columns that tell.
 
     Raises:
         ValueError: the row makes no sense.

@@ -106,21 +106,23 @@ class Watch(threading.Thread):
         self.stop(grace)
 
     def _carry(self) -> None:
-        claim = self.claim
-        worker = None
-        if ran_here(self._database, claim.job_id, claim.token, self._server_id):
-            worker = self._adopted()
-            if worker is None:
-                self._await_folder()
-                if self._fold():
-                    return
-        if worker is None:
-            if settle_if_stopping(self._database, claim.job_id, claim.token):
-                return
-            worker = self._launch()
+        worker = self._launch() if self.claim.first else self._taken_up()
         while worker and not self._follow(worker):
-            worker = self._launch()
+            worker = self._launch_again()
         take_rest_of_log(self._database, self.claim.job_id, self._folder, self._server_id)
+
+    def _taken_up(self) -> Worker | None:
+        """The worker of a job that has had one before; None when the job needs none any more."""
+        claim = self.claim
+        if ran_here(self._database, claim.job_id, self._server_id):
+            if worker := self._adopted():
+                return worker
+            self._await_folder()
+            if self._fold():
+                return None
+        if settle_if_stopping(self._database, claim.job_id, claim.token):
+            return None
+        return self._launch_again()
 
     def _adopted(self) -> Worker | None:
         """The worker that this job has from a server before this one, if it lives."""
@@ -168,10 +170,14 @@ class Watch(threading.Thread):
             flock(lock, LOCK_EX)
             flock(lock, LOCK_UN)
 
+    def _launch_again(self) -> Worker | None:
+        """A further worker, or None when the job ended before it had one."""
+        begin_attempt(self._database, self.claim.job_id, self.claim.token, self._server_id, self._folder)
+        return self._launch()
+
     def _launch(self) -> Worker | None:
         """A running worker, or None when the job ended before it had one."""
         try:
-            begin_attempt(self._database, self.claim.job_id, self.claim.token, self._server_id, self._folder)
             request, secrets = build_request(self._database, self._vault, self._settings, self.claim)
             self._folder.create(request)
             token = TokenSigner.of(self._settings).sign_job(self.claim.job_id)
@@ -191,7 +197,7 @@ class Watch(threading.Thread):
             self._fail(Cause.STORAGE, f"The job could not be prepared: {error}")
         except ExecutorError as error:
             if not self._patiently(partial(self._settle_silence, str(error).rstrip("."))):
-                return self._launch()
+                return self._launch_again()
         except ValueError as error:
             self._fail(Cause.INTERNAL, f"The job as stored cannot be read: {error}")
         else:
