@@ -64,7 +64,7 @@ lint: $(READY) ## check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## measure: make bench startup, dispatch, loop or api
+bench: $(READY) ## measure: make bench startup, dispatch, loop, api, queue or resume
 	@$(BIN)/python -m bench $(NAME)
 
 clean: ## remove what the other targets made
