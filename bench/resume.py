@@ -37,7 +37,8 @@ def _train(started: Server, client: Client) -> str:
     )
     client.datasets.wait(data.id)
     experiment = client.experiments.create("classification_pyt", workspace=space.id, train_datasets=[data.id])
-    specs = EDITS | {"train": EDITS["train"] | {"num_epochs": 100_000, "checkpoint_interval": 100_000}}
+    lasting = {"num_epochs": 100_000, "checkpoint_interval": 100_000}
+    specs = EDITS | {"train": {"precision": "fp32"} | lasting}
     return client.jobs.create(experiment.id, "train", specs).id
 
 

@@ -3,7 +3,9 @@
 import logging
 import signal
 from collections.abc import Iterator
+from fcntl import LOCK_EX, flock
 from pathlib import Path
+from tempfile import gettempdir
 from uuid import uuid4
 
 import pytest
@@ -69,7 +71,10 @@ def postgres_server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[PostgresServer]:
     """A real PostgreSQL server."""
-    running = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    folder = tmp_path_factory.mktemp("postgres")
+    with (Path(gettempdir()) / "tunesmith-tests-postgres.lock").open("w") as lock:
+        flock(lock, LOCK_EX)  # run by root, the first one makes a user of the system
+        running = get_server(folder, cleanup_mode="delete")
     yield running
     running.cleanup()
 

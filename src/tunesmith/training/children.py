@@ -136,8 +136,10 @@ def _leave_parent(inherited: Iterable[Closable]) -> None:
 
 
 def _wait_and_work(control: Control) -> int:
+    from tunesmith.training.rehearsal import rehearse
     from tunesmith.training.worker import work
 
+    rehearse()
     lines: list[str] = []
     try:
         while not lines:

@@ -5,6 +5,7 @@ from the start that a transaction will write: a reader that turns writer can be 
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     JSON,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -33,6 +35,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 _BUSY_TIMEOUT_SECONDS = 30
 _REST_SECONDS = 1
 _RESTED_SINCE = "tunesmith_rested_since"
+_HAS_TURN = "tunesmith_has_turn"
 _WRITES = "tunesmith_writes"
 WRITING = {_WRITES: True}
 """Execution options of an engine or connection whose transactions write."""
@@ -156,7 +159,9 @@ def _connect(url: str, **options: Any) -> Engine:
     timeout = {"timeout": _BUSY_TIMEOUT_SECONDS}
     engine = create_engine(address, connect_args=timeout, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    turns = _Turns()
+    event.listen(engine, "begin", turns.begin)
+    event.listen(engine, "checkin", turns.end)
     return engine
 
 
@@ -193,9 +198,28 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Any) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+class _Turns:
+    """Lets one transaction of this process write at a time.
+
+    SQLite sees to that too, but whoever waits for its lock asks again after a nap of up to 100 ms.
+    """
+
+    def __init__(self) -> None:
+        self._writing = threading.Lock()
+
+    def begin(self, connection: Connection) -> None:
+        """Begin a transaction; one that writes waits for its turn."""
+        if not connection.get_execution_options().get(_WRITES):
+            connection.exec_driver_sql("BEGIN")
+            return
+        taken = self._writing.acquire(timeout=_BUSY_TIMEOUT_SECONDS)
+        connection.info[_HAS_TURN] = taken
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # says that the database is locked, if it is
+
+    def end(self, _: object, record: ConnectionPoolEntry) -> None:
+        """A connection goes back to the pool, however its transaction ended."""
+        if record.info.pop(_HAS_TURN, False):
+            self._writing.release()
 
 
 def after_commit(session: Session, action: Callable[[], None]) -> None:

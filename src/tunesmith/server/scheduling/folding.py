@@ -58,6 +58,10 @@ def fold(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bo
 
 def take_rest_of_log(database: Database, job_id: UUID, folder: JobFolder, source: str) -> None:
     """What the worker of this server (`source`) wrote until it was gone, also after the job had ended."""
+    with database.read() as session:
+        job = session.get(Job, job_id)
+        if job is None or not left_in(job, folder, source):
+            return
     with database.write() as session:
         job = session.get(Job, job_id, with_for_update=LOCK)
         while job is not None and left_in(job, folder, source):

@@ -36,6 +36,7 @@ _BEATS_A_LEASE = 3
 _SWEEP_SECONDS = 60.0
 """How often all waiting jobs are looked at again: nothing waits for ever because a word was lost."""
 _RETRY_SECONDS = 1.0
+_SOON_SECONDS = 0.5
 _CANDIDATES = 20
 """Jobs of an organisation that are looked at for one kind of slot: those behind them wait longer anyway."""
 
@@ -70,6 +71,7 @@ class Scheduler:
         self._peers = Peers(patience=settings.lease_seconds)
         self._owner = ""
         self._next_beat = self._next_sweep = 0.0
+        self._freed = False
         self._notices: Notices | None = None
         self._watches: dict[UUID, Watch] = {}
         self._guard = threading.Lock()
@@ -140,6 +142,9 @@ class Scheduler:
             self._hint.wait(max(0.0, self._next_beat - time.monotonic()))
 
     def _look(self) -> None:
+        if self._freed:  # a slot does not wait for what else there is to see
+            self._freed = False
+            self._claim_ready()
         if time.monotonic() >= self._next_beat:
             self._beat()
             self._take_over_orphans()
@@ -244,7 +249,9 @@ class Scheduler:
         with self._guard:
             del self._watches[watch.claim.job_id]
         self._give_back(watch.claim.demand, watch.claim.gpus)
-        self._next_beat = 0.0  # what this server let go of is looked for at once
+        self._freed = True
+        # If the job was let go of before its end, it is looked for soon.
+        self._next_beat = min(self._next_beat, time.monotonic() + _SOON_SECONDS)
         self._hint.wake()
 
     def _give_back(self, demand: Demand, gpus: tuple[int, ...]) -> None:
