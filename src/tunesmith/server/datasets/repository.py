@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Query
 from sqlalchemy import ScalarSelect, Select, or_, select
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.census import count_of
 from tunesmith.server.kit.filters import Exact, is_flag, matches, mentions
 from tunesmith.server.kit.json_lists import JsonListHas
+from tunesmith.server.kit.queries import from_query
 from tunesmith.server.kit.wire import QueryText
 
 
@@ -30,7 +31,7 @@ class DatasetFilter:
     shared: bool | None = None
 
 
-DatasetFilterDep = Annotated[DatasetFilter, Depends()]
+DatasetFilterDep = Annotated[DatasetFilter, from_query(DatasetFilter)]
 
 
 def listed(caller: Caller, wanted: DatasetFilter) -> Select[Dataset]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Query
 from sqlalchemy import ScalarSelect, Select, case, select
 from sqlalchemy.orm import Session, undefer
 
@@ -15,6 +15,7 @@ from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.census import count_of
 from tunesmith.server.kit.errors import NotFoundError
 from tunesmith.server.kit.filters import Exact, holds, is_flag, matches, mentions
+from tunesmith.server.kit.queries import from_query
 from tunesmith.server.kit.wire import QueryText
 
 _TYPE = case((Experiment.network_arch.startswith("monai_", autoescape=True), "medical"), else_="vision")
@@ -36,7 +37,7 @@ class ExperimentFilter:
     user_only: Annotated[bool, Query(description="Leave out what others made public.")] = False
 
 
-ExperimentFilterDep = Annotated[ExperimentFilter, Depends()]
+ExperimentFilterDep = Annotated[ExperimentFilter, from_query(ExperimentFilter)]
 
 
 def listed(caller: Caller, wanted: ExperimentFilter) -> Select[Experiment]:

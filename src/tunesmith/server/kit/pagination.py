@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Depends, Query
+from fastapi import Query
 from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tunesmith.server.kit.database import Record
+from tunesmith.server.kit.queries import from_query
 from tunesmith.server.kit.wire import QueryText, Reply
 
 _INT32 = 2**31 - 1
@@ -33,7 +34,7 @@ class Page:
     ] = None
 
 
-PageDep = Annotated[Page, Depends()]
+PageDep = Annotated[Page, from_query(Page)]
 
 
 class PaginationInfo(Reply):

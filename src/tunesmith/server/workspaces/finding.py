@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Query
 
 from tunesmith.data.discovery import Wanted, find
 from tunesmith.data.layout import Layout
@@ -16,6 +16,7 @@ from tunesmith.server.kit.access import get_readable
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.errors import BadRequestError, UnavailableError
+from tunesmith.server.kit.queries import from_query
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.workspaces.schemas import DatasetPathsRsp
 from tunesmith.server.workspaces.tables import Workspace
@@ -48,7 +49,7 @@ class SearchQuery:
     ] = None
 
 
-SearchQueryDep = Annotated[SearchQuery, Depends()]
+SearchQueryDep = Annotated[SearchQuery, from_query(SearchQuery)]
 
 
 def find_datasets(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Query
 from sqlalchemy import ScalarSelect, Select, select, update
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from tunesmith.server.kit.access import readable
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.census import count_of
 from tunesmith.server.kit.filters import Exact, is_flag, matches, mentions
+from tunesmith.server.kit.queries import from_query
 from tunesmith.server.kit.wire import CloudType, QueryText
 from tunesmith.server.workspaces.tables import Workspace
 
@@ -29,7 +30,7 @@ class WorkspaceFilter:
     shared: bool | None = None
 
 
-WorkspaceFilterDep = Annotated[WorkspaceFilter, Depends()]
+WorkspaceFilterDep = Annotated[WorkspaceFilter, from_query(WorkspaceFilter)]
 
 
 def listed(caller: Caller, wanted: WorkspaceFilter) -> Select[Workspace]:
