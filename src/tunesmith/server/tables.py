@@ -6,6 +6,7 @@ from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.tables import Job, JobHistory, JobLog
 from tunesmith.server.kit.census import ListCount
 from tunesmith.server.kit.database import Base
+from tunesmith.server.kit.leftovers import Leftover
 from tunesmith.server.metrics.tables import ReportedAction
 from tunesmith.server.models.tables import PulledModel
 from tunesmith.server.orgs.tables import Org, User
@@ -20,6 +21,7 @@ __all__ = [
     "Job",
     "JobHistory",
     "JobLog",
+    "Leftover",
     "ListCount",
     "Org",
     "PulledModel",

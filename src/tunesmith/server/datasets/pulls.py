@@ -12,12 +12,14 @@ from tunesmith.server.datasets.sources import source_of
 from tunesmith.server.datasets.states import SETTLED, PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.inputs import PULL, FrozenDataset, FrozenInputs
-from tunesmith.server.jobs.removal import remove_folder_later, remove_jobs
+from tunesmith.server.jobs.removal import remove_jobs
 from tunesmith.server.jobs.states import TERMINAL
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.errors import BadRequestError
+from tunesmith.server.kit.leftovers import remove_folder_later
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.server.scheduling.servers import server_ids
 from tunesmith.storage.locations import Location
 
 _OPTIONS = ("skip_validation", "check_all_images")
@@ -80,10 +82,11 @@ def pull_again(session: Session, dataset: Dataset, settings: Settings) -> None:
             f"Dataset {dataset.id} is being pulled ({dataset.status}): change its source after that"
         )
     ended = session.scalars(select(Job).where(Job.dataset_id == dataset.id, Job.internal)).all()
-    remove_jobs(session, ended, settings.jobs_dir)
+    remove_jobs(session, ended, settings)
     needed = set(revisions_in_use(session, dataset.id).values())
     for revision in set(range(1, dataset.revision + 1)) - needed:
-        remove_folder_later(session, copies_of(settings, dataset.id) / str(revision))
+        copies = copies_of(settings, dataset.id) / str(revision)
+        remove_folder_later(session, settings, copies, server_ids(session))
     dataset.revision += 1
     start_pull(session, dataset, settings)
 

@@ -12,19 +12,21 @@ from tunesmith.server.datasets.sources import names_source, set_source
 from tunesmith.server.datasets.states import SETTLED
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.bases import check_base_experiments, entries_of
-from tunesmith.server.jobs.removal import remove_folder_later, remove_jobs
+from tunesmith.server.jobs.removal import remove_jobs
 from tunesmith.server.jobs.repository import Kind, Owner, all_of, subsets, unfinished
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.access import get_readable, get_writable
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
+from tunesmith.server.kit.leftovers import remove_folder_later
 from tunesmith.server.kit.pagination import Page, fetch_page
 from tunesmith.server.kit.private import sealed_with
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.models.pulls import ensure_pulled, with_pulls
 from tunesmith.server.scheduling.hint import Hint
+from tunesmith.server.scheduling.servers import server_ids
 
 _PRIVATE = {"docker_env_vars", "client_id", "client_secret", "filters"}
 _PLAIN = {"name", "description", "version", "logo", "shared", "client_url"}
@@ -140,9 +142,9 @@ def delete_dataset(
         return None
     _check_unused(session, dataset)
     gone = reply_to(dataset, {})
-    remove_jobs(session, all_of(session, Owner(Kind.DATASET, dataset.id)), settings.jobs_dir)
+    remove_jobs(session, all_of(session, Owner(Kind.DATASET, dataset.id)), settings)
     session.delete(dataset)
-    remove_folder_later(session, pulls.copies_of(settings, dataset.id))
+    remove_folder_later(session, settings, pulls.copies_of(settings, dataset.id), server_ids(session))
     after_commit(session, hint.wake)
     return gone
 

@@ -22,7 +22,7 @@ from tunesmith.server.experiments.schemas import (
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.chains import post_again, post_chain
 from tunesmith.server.jobs.places import check_holds_results
-from tunesmith.server.jobs.removal import remove_folder_later, remove_jobs
+from tunesmith.server.jobs.removal import remove_jobs
 from tunesmith.server.jobs.repository import Kind, Owner, all_of, subsets, unfinished
 from tunesmith.server.jobs.schemas import JobReq
 from tunesmith.server.jobs.states import Status
@@ -30,11 +30,13 @@ from tunesmith.server.kit.access import get_readable, get_writable
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError
+from tunesmith.server.kit.leftovers import remove_folder_later
 from tunesmith.server.kit.pagination import Page, fetch_page
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.models.pulls import ensure_pulled, with_pulls
 from tunesmith.server.scheduling.hint import Hint
+from tunesmith.server.scheduling.servers import server_ids
 from tunesmith.server.workspaces.tables import Workspace
 
 _WAITING_OR_RUNNING = (Status.PENDING, Status.RUNNING)
@@ -166,9 +168,9 @@ def delete_experiment(
     owner = Owner(Kind.EXPERIMENT, experiment.id)
     _check_deletable(session, experiment, owner)
     gone = reply_to(experiment, {})
-    remove_jobs(session, all_of(session, owner), settings.jobs_dir)
+    remove_jobs(session, all_of(session, owner), settings)
     session.delete(experiment)
-    remove_folder_later(session, settings.boards_dir / str(experiment_id))
+    remove_folder_later(session, settings, settings.boards_dir / str(experiment_id), server_ids(session))
     after_commit(session, hint.wake)
     return gone
 

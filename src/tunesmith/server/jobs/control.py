@@ -147,7 +147,7 @@ def delete_job(
     job = own_job(session, caller, owner, job_id)
     if job.status in {Status.PENDING, Status.RUNNING}:
         raise BadRequestError(f"job cannot be deleted: {job_id} is {job.status}; cancel it first")
-    remove_jobs(session, [job], settings.jobs_dir)
+    remove_jobs(session, [job], settings)
     after_commit(session, hint.wake)
 
 

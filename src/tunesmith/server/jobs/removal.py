@@ -1,8 +1,6 @@
 """Takes jobs away, with what they keep on this machine. Results in workspaces stay: they are the user's."""
 
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,10 +9,11 @@ from tunesmith.protocol import Cause
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.states import ACTIVE, TERMINAL, WAITING, Status, transition
 from tunesmith.server.jobs.tables import Job
-from tunesmith.server.kit.database import after_commit
+from tunesmith.server.kit.leftovers import remove_folder_later
+from tunesmith.server.kit.settings import Settings
 
 
-def remove_jobs(session: Session, jobs: Iterable[Job], jobs_dir: Path) -> None:
+def remove_jobs(session: Session, jobs: Iterable[Job], settings: Settings) -> None:
     """Remove jobs.
 
     A job whose worker is still at work is stopped and belongs to nobody from now on. Its row is needed
@@ -30,7 +29,7 @@ def remove_jobs(session: Session, jobs: Iterable[Job], jobs_dir: Path) -> None:
         else:
             _end_children(session, job)
             session.delete(job)
-            remove_folder_later(session, jobs_dir / str(job.id))
+            remove_folder_later(session, settings, settings.jobs_dir / str(job.id), job.log_offsets)
     session.flush()
 
 
@@ -41,11 +40,6 @@ def _end_children(session: Session, parent: Job) -> None:
         child.details = failure.model_dump(mode="json")
         paused = child.status == Status.PAUSED
         transition(session, child.id, Status.CANCELED if paused else Status.ERROR, failure.message)
-
-
-def remove_folder_later(session: Session, folder: Path) -> None:
-    """Remove a folder once the transaction is through."""
-    after_commit(session, lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def _ended_strays(session: Session) -> Iterable[Job]:

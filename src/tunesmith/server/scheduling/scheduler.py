@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tunesmith.server.jobs.queue import release_all
 from tunesmith.server.jobs.states import IllegalTransitionError, Status
+from tunesmith.server.kit import leftovers
 from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.installation import installation_id
 from tunesmith.server.kit.secrets import Vault
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 _BEATS_A_LEASE = 3
 _SWEEP_SECONDS = 60.0
-"""How often all waiting jobs are looked at again: nothing waits for ever because a word was lost."""
+"""How often all waiting jobs are looked at again: nothing waits for ever because a word was lost. Folders
+that have to go go then, too."""
 _RETRY_SECONDS = 1.0
 _SOON_SECONDS = 0.5
 _CANDIDATES = 20
@@ -160,13 +162,15 @@ class Scheduler:
         with self._database.write() as session:
             if not servers.beat(session, self._owner, self._capacity):
                 servers.register(session, self._owner, self._capacity.nodes[0].name, self._capacity)
-            if started >= self._next_sweep:
+            if sweeps := started >= self._next_sweep:
                 release_all(session)
-                self._next_sweep = started + _SWEEP_SECONDS
             held = claims.still_held(session, [watch.claim.token for watch in watches])
         for watch in watches:
             if watch.claim.token in held:
                 watch.keep()
+        if sweeps:
+            leftovers.sweep(self._database, self._settings)
+            self._next_sweep = started + _SWEEP_SECONDS
         self._next_beat = started + self._settings.lease_seconds / _BEATS_A_LEASE
 
     def _pass_on_stops(self) -> None:

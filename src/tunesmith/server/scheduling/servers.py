@@ -1,7 +1,7 @@
 """The servers that share a database: who they are, what they can run, and which of them are gone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -41,6 +41,11 @@ def bury(session: Session, server_id: str) -> None:
     """Forget a server that is gone, once all its jobs have been taken over."""
     leased = exists().where(Job.lease_owner == server_id)
     session.execute(delete(Server).where(Server.id == server_id, ~leased))
+
+
+def server_ids(session: Session) -> Sequence[str]:
+    """The servers that are there, or were a moment ago."""
+    return session.scalars(select(Server.id)).all()
 
 
 def fleet(session: Session) -> Fleet:
