@@ -1,21 +1,14 @@
 """Reads the datasets of a Hugging Face hub. Importing this takes a third of a second."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_url, set_client_factory
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import HfApi, hf_hub_url
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, though not marked so
     build_hf_headers,
@@ -24,13 +17,13 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, tho
 )
 
 from tunesmith.storage.errors import StorageError, StorageFileMissingError
+from tunesmith.storage.hub_client import named
 from tunesmith.storage.hub_keys import HubPlace
 from tunesmith.storage.locations import HubStore
-from tunesmith.storage.patience import PATIENT, Attempts, Patience
+from tunesmith.storage.patience import Attempts, Patience
 from tunesmith.storage.sources import Facts, FileInfo
 
 _KIND = "dataset"
-_REFUSED = {401, 403}
 
 
 @dataclass(frozen=True)
@@ -150,58 +143,14 @@ class HubSource:
             self._commits[place.root] = _Commit(info.sha or "main", info.last_modified or datetime.now(UTC))
         return self._commits[place.root]
 
-    @contextmanager
-    def _named(self, place: HubPlace | None) -> Iterator[None]:
-        """Say in a sentence what the hub refuses. The token is in none of them."""
-        what = f"dataset {place.root} on {self._hub}" if place else f"hub {self._hub}"
-        try:
-            yield
-        except GatedRepoError:
-            raise StorageError(
-                f"The {what} is gated: ask for access on its page, then give a workspace the token of an "
-                "account that has it."
-            ) from None
-        except RevisionNotFoundError:
-            raise StorageError(f"The {what} has no such revision; name a branch, tag or commit.") from None
-        except RepositoryNotFoundError:
-            raise StorageError(
-                f"The {what} does not exist, or the token may not read it; check both."
-            ) from None
-        except EntryNotFoundError:
-            raise
-        except HfHubHTTPError as error:
-            raise StorageError(f"The {what} {_refusal(error)}") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL):
-            raise StorageError(f"The {what} does not answer; check that the hub is reachable.") from None
-        except (HFValidationError, KeyError, TypeError, ValueError):
-            raise StorageError(f"The {what} does not answer as a hub does; check its address.") from None
+    def _named(self, place: HubPlace | None) -> AbstractContextManager[None]:
+        return named(f"dataset {place.root} on {self._hub}" if place else f"hub {self._hub}")
 
 
 def _etag(file: RepoFile) -> str:
     return file.lfs.sha256 if file.lfs else file.blob_id
 
 
-def _refusal(error: HfHubHTTPError) -> str:
-    status = error.response.status_code
-    if status in _REFUSED:
-        return f"refused permission (status {status}); check the token and what it may read."
-    return f"answers with status {status}; try again later."
-
-
 def _is_final(error: Exception) -> bool:
     """Whether trying again is of no use."""
     return isinstance(error, HfHubHTTPError) and error.response.status_code < 500
-
-
-def _bounded(request: httpx2.Request) -> None:
-    """The library lists without any timeout, and a hub that hangs would hold a worker for ever."""
-    timeout = request.extensions.get("timeout", {})
-    if timeout.get("read") is None:
-        request.extensions["timeout"] = httpx2.Timeout(PATIENT.read, connect=PATIENT.connect).as_dict()
-
-
-def _client() -> httpx2.Client:
-    return httpx2.Client(follow_redirects=True, event_hooks={"request": [_bounded]})
-
-
-set_client_factory(_client)

@@ -1,25 +1,22 @@
-"""Endpoints that stop jobs, let them go on, run them again, publish and forget them."""
+"""Endpoints that stop jobs, let them go on, run them again and forget them."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
-from tunesmith.server.jobs import control, publishing
+from tunesmith.server.jobs import control
 from tunesmith.server.jobs.dependencies import OwnerDep
 from tunesmith.server.jobs.repository import Kind, Owner
-from tunesmith.server.jobs.schemas import DatasetIds, ExperimentIds, JobIds, JobResume, PublishModel, Told
+from tunesmith.server.jobs.schemas import DatasetIds, ExperimentIds, JobIds, JobResume
 from tunesmith.server.kit.bulk import BulkReply, bulk
 from tunesmith.server.kit.dependencies import (
     CallerDep,
-    DatabaseDep,
     HintDep,
     RelievingSession,
     SettingsDep,
-    VaultDep,
     WriteSession,
 )
-from tunesmith.server.kit.disk import require_room
 from tunesmith.server.kit.ids import PathId
 
 shared = APIRouter()
@@ -106,40 +103,6 @@ def resume_job(
     """Have a paused training go on, with other lengths and intervals if wanted."""
     control.resume_job(session, caller, owner, job_id, request or JobResume(), hint)
     return {}
-
-
-@of_experiments.post("/jobs/{job_id}:publish_model")
-def publish_model(
-    caller: CallerDep,
-    owner: OwnerDep,
-    job_id: PathId,
-    database: DatabaseDep,
-    settings: SettingsDep,
-    vault: VaultDep,
-    request: PublishModel,
-) -> Told:
-    """Copy the model of a job to `published/` in its workspace, with a card beside it."""
-    require_room(settings)
-    publishing.publish_model(database, caller, owner, job_id, request, vault)
-    return Told(message="Published model into requested org")
-
-
-@of_experiments.delete("/jobs/{job_id}:remove_published_model")
-def remove_published_model(
-    caller: CallerDep,
-    owner: OwnerDep,
-    job_id: PathId,
-    database: DatabaseDep,
-    vault: VaultDep,
-    team_name: Annotated[str | None, Query(max_length=500, description="Only what this team has.")] = None,
-    request: PublishModel | None = None,
-) -> Told:
-    """Remove from `published/` what was published of a job."""
-    wanted = request or PublishModel()
-    if team_name:
-        wanted = wanted.model_copy(update={"team_name": team_name})
-    publishing.remove_published_model(database, caller, owner, job_id, wanted, vault)
-    return Told(message="Removed model")
 
 
 @of_many.post("/experiments:cancel_all_jobs", tags=["EXPERIMENT"], response_model_exclude_none=True)

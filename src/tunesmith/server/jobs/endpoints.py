@@ -27,6 +27,7 @@ from tunesmith.server.kit.downloads import DOWNLOAD_REPLIES, attachment
 from tunesmith.server.kit.ids import PathId, parse_id
 from tunesmith.server.kit.pagination import PageDep
 from tunesmith.server.kit.wire import QueryText
+from tunesmith.server.publishing import endpoints as publishing
 
 _EVERY = frozenset({"all", "*"})
 
@@ -159,6 +160,7 @@ router.include_router(control.of_many)
 # What only experiments have comes first: /jobs/{job_id} takes every path that is left.
 for _router in (
     control.of_experiments,
+    publishing.of_experiments,
     _of_experiments,
     callbacks.router,
     control.shared,

@@ -14,7 +14,6 @@ from tunesmith.specs import Action
 INT64 = 2**63 - 1
 
 Count = Annotated[int, Field(ge=0, le=INT64)]
-Label = Annotated[str, Field(max_length=500)]
 
 
 class JobReq(StrictBody):
@@ -60,14 +59,6 @@ class DatasetIds(Body):
     """Several datasets."""
 
     dataset_ids: list[str]
-
-
-class PublishModel(StrictBody):
-    """How a published model is called."""
-
-    display_name: Label | None = Field(None, description="Default: the experiment's network.")
-    description: Label | None = None
-    team_name: Label | None = None
 
 
 class JobSubset(Reply):

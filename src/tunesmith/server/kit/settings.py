@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tunesmith.server.kit.limits import Rate
@@ -56,6 +56,25 @@ class Settings(BaseSettings):
     )
     offline: bool = Field(
         False, description="Fetch no weights; those brought with `tunesmith models add` are used."
+    )
+    registry: Literal["embedded", "huggingface"] = Field(
+        "embedded",
+        description="Where models are published: embedded, in the workspace of their experiment, or "
+        "huggingface, on a Hugging Face hub.",
+    )
+    registry_url: str = Field(
+        "https://huggingface.co", description="Address of the hub that models are published on."
+    )
+    registry_namespace: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9](-?[A-Za-z0-9._]){0,41}$",
+        description="User or organisation of the hub that published models belong to.",
+    )
+    registry_token: SecretStr | None = Field(
+        None, description="Token of the hub that may write in the namespace and make repositories there."
+    )
+    registry_private: bool = Field(
+        True, description="Make new repositories on the hub private; those there are stay as they are."
     )
     stop_grace: float = Field(
         20,
@@ -150,7 +169,7 @@ class Settings(BaseSettings):
         PrivateHosts.parse(entries)
         return entries
 
-    @field_validator("azure_endpoint", "gcs_endpoint")
+    @field_validator("azure_endpoint", "gcs_endpoint", "registry_url")
     @classmethod
     def _check_address(cls, url: str | None) -> str | None:
         if url is None:
@@ -172,6 +191,22 @@ class Settings(BaseSettings):
             "must be a Fernet key: 32 random bytes in URL-safe base64. Make one with: "
             "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
         )
+
+    @model_validator(mode="after")
+    def _check_registry(self) -> "Settings":
+        if self.registry == "embedded":
+            return self
+        if self.offline:
+            raise ValueError(
+                "TUNESMITH_REGISTRY=huggingface publishes on a hub, and TUNESMITH_OFFLINE lets the server "
+                "speak to none: choose TUNESMITH_REGISTRY=embedded, or unset TUNESMITH_OFFLINE"
+            )
+        if not self.registry_namespace or not self.registry_token:
+            raise ValueError(
+                "TUNESMITH_REGISTRY=huggingface needs TUNESMITH_REGISTRY_NAMESPACE, whose models they are, "
+                "and TUNESMITH_REGISTRY_TOKEN, a token of the hub that may write there"
+            )
+        return self
 
     @field_validator("rate_limit")
     @classmethod
