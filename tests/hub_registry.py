@@ -1,4 +1,4 @@
-"""A stand-in for a Hugging Face hub on which models are published: repositories, branches, commits, uploads."""
+"""A stand-in for a Hugging Face hub on which models are published: repositories, branches, commits."""
 
 import json
 import re
@@ -65,6 +65,7 @@ class HubRegistryServer:
         large: the large files that were uploaded, by their sum.
         asked: method and path of each request.
         refuses: (method, part of a path) -> status of the next such request.
+        on_request: called with method and path before each request is looked at.
         on_upload: called in the middle of each upload of a large file.
         kept: bytes of a large file that are kept; of a longer one the sum only.
         damages: paths whose content is damaged when they are committed.
@@ -74,6 +75,7 @@ class HubRegistryServer:
     large: dict[str, Blob] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     refuses: dict[tuple[str, str], int] = field(default_factory=dict)
+    on_request: Callable[[str, str], None] = lambda _method, _path: None
     on_upload: Callable[[], None] = lambda: None
     kept: int = 1 << 20
     damages: set[str] = field(default_factory=set)
@@ -133,17 +135,23 @@ class _RefusalError(Exception):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     hub: HubRegistryServer
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.asked.append((self.command, path))
+        self.hub.on_request(self.command, path)
         try:
             with suppress(ConnectionError):
                 self._ask(path)
         except _RefusalError as refusal:
             self.close_connection = True  # the body of the request is not read
-            headers = {"X-Error-Code": refusal.code, "X-Error-Message": refusal.message}
+            headers = {
+                "X-Error-Code": refusal.code,
+                "X-Error-Message": refusal.message,
+                "Connection": "close",
+            }
             self._reply({"error": refusal.message}, refusal.status, headers)
 
     def log_message(self, *args: object) -> None:
@@ -168,6 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
         raise _RefusalError(404, "EntryNotFound", path)
 
     # Repositories
+
+    def _who(self) -> None:
+        self._reply({"name": "ada", "orgs": [{"name": NAMESPACE}]})
 
     def _list(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
@@ -355,6 +366,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _ROUTES: tuple[tuple[str, str, Callable[..., None]], ...] = (
+    ("GET", "/api/whoami-v2", _Handler._who),
     ("GET", "/api/models", _Handler._list),
     ("POST", "/api/repos/create", _Handler._create),
     ("GET", f"/api/models/{_REPO}", _Handler._about),

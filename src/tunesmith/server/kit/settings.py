@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tunesmith.server.kit.limits import Rate
@@ -24,7 +24,9 @@ def _user_data_dir() -> Path:
 class Settings(BaseSettings):
     """Settings of `tunesmith serve`; the command's options win over the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="TUNESMITH_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TUNESMITH_", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         default_factory=_user_data_dir,
@@ -57,11 +59,6 @@ class Settings(BaseSettings):
     offline: bool = Field(
         False, description="Fetch no weights; those brought with `tunesmith models add` are used."
     )
-    registry: Literal["embedded", "huggingface"] = Field(
-        "embedded",
-        description="Where models are published: embedded, in the workspace of their experiment, or "
-        "huggingface, on a Hugging Face hub.",
-    )
     registry_url: str = Field(
         "https://huggingface.co", description="Address of the hub that models are published on."
     )
@@ -75,6 +72,11 @@ class Settings(BaseSettings):
     )
     registry_private: bool = Field(
         True, description="Make new repositories on the hub private; those there are stay as they are."
+    )
+    registry: Literal["embedded", "huggingface"] = Field(
+        "embedded",
+        description="Where models are published: embedded, in the workspace of their experiment, or "
+        "huggingface, on a Hugging Face hub.",
     )
     stop_grace: float = Field(
         20,
@@ -192,21 +194,22 @@ class Settings(BaseSettings):
             "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
         )
 
-    @model_validator(mode="after")
-    def _check_registry(self) -> "Settings":
-        if self.registry == "embedded":
-            return self
-        if self.offline:
+    @field_validator("registry")
+    @classmethod
+    def _check_registry(cls, registry: str, info: ValidationInfo) -> str:
+        if registry == "embedded":
+            return registry
+        if info.data.get("offline"):
             raise ValueError(
-                "TUNESMITH_REGISTRY=huggingface publishes on a hub, and TUNESMITH_OFFLINE lets the server "
-                "speak to none: choose TUNESMITH_REGISTRY=embedded, or unset TUNESMITH_OFFLINE"
+                "huggingface publishes on a hub, and TUNESMITH_OFFLINE lets the server speak to none: choose "
+                "embedded, or unset TUNESMITH_OFFLINE"
             )
-        if not self.registry_namespace or not self.registry_token:
+        if not info.data.get("registry_namespace") or not info.data.get("registry_token"):
             raise ValueError(
-                "TUNESMITH_REGISTRY=huggingface needs TUNESMITH_REGISTRY_NAMESPACE, whose models they are, "
-                "and TUNESMITH_REGISTRY_TOKEN, a token of the hub that may write there"
+                "huggingface needs TUNESMITH_REGISTRY_NAMESPACE, whose models they are, and "
+                "TUNESMITH_REGISTRY_TOKEN, a token of the hub that may write there"
             )
-        return self
+        return registry
 
     @field_validator("rate_limit")
     @classmethod

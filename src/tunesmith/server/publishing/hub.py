@@ -126,6 +126,7 @@ class HubRegistry:
             repos = [f"{self._namespace}/{name}"]
         else:
             with named(f"hub {self._hub}"):
+                self._api.whoami()  # the listing would be tried again and again where nobody answers
                 repos = [one.id for one in self._api.list_models(author=self._namespace, filter=TAG)]
         found = (Version(repo.partition("/")[2], branch) for repo in repos for branch in self._branches(repo))
         return [version for version in found if version.is_of(job_id)]

@@ -48,10 +48,22 @@ def trained(lab: Lab) -> str:
 
 
 @pytest.fixture
-def workspace(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -> Files:
-    """A store with room for results and an embedded registry."""
-    if request.param == "bucket":
-        return Files(s3_server.location(), s3_server.secrets)
+def workspace(tmp_path: Path) -> Files:
+    """A folder with room for results and an embedded registry."""
     folder = tmp_path / "workspace"
     folder.mkdir()
     return Files(Location(store=FolderStore(id="w", path=folder)), {})
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> Files:
+    """A bucket with room for the same."""
+    return Files(s3_server.location(), s3_server.secrets)
+
+
+@pytest.fixture(params=["folder", "bucket", "hub"])
+def bare(request: pytest.FixtureRequest) -> tuple[Files, Shelf]:
+    """A store with models, and a registry for them; without a server."""
+    workspace: Files = request.getfixturevalue("bucket" if request.param == "bucket" else "workspace")
+    is_hub = request.param == "hub"
+    return workspace, OnHub(request.getfixturevalue("hub")) if is_hub else Embedded(workspace)

@@ -3,19 +3,23 @@
 import json
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 from tests.hub_registry import NAMESPACE, TOKEN, HubRegistryServer
 
 from tunesmith.server.publishing.embedded import EmbeddedRegistry
 from tunesmith.server.publishing.hub import HubRegistry
-from tunesmith.server.publishing.registry import Registry
+from tunesmith.server.publishing.registry import README, Edition, Registry, Version
 from tunesmith.storage.files import Files
+
+JOB = UUID(int=7)
+VERSION = Version("net", f"train_{JOB}_3")
 
 
 class Shelf(Protocol):
     """A registry, and what lies in it as others see it."""
 
-    def open(self, workspace: Files) -> Registry:
+    def open(self) -> Registry:
         """The registry, as a server opens it."""
         ...
 
@@ -34,8 +38,8 @@ class Embedded:
 
     workspace: Files
 
-    def open(self, workspace: Files) -> Registry:
-        return EmbeddedRegistry(workspace)
+    def open(self) -> Registry:
+        return EmbeddedRegistry(self.workspace)
 
     def content(self) -> dict[str, dict[str, bytes]]:
         found: dict[str, dict[str, bytes]] = {}
@@ -72,7 +76,7 @@ class OnHub:
             "registry_token": TOKEN,
         }
 
-    def open(self, workspace: Files) -> Registry:
+    def open(self) -> Registry:
         return HubRegistry(self.server.url, NAMESPACE, TOKEN)
 
     def content(self) -> dict[str, dict[str, bytes]]:
@@ -93,3 +97,14 @@ def card_of(files: dict[str, bytes]) -> dict[str, Any]:
     """The facts of a version."""
     card: dict[str, Any] = json.loads(files["card.json"])
     return card
+
+
+def edition_of(workspace: Files, models: dict[str, int], **card: Any) -> Edition:
+    """What is to be published: files of results/j there, which are made, so large, where they are not."""
+    found = {info.key: info for info in workspace.list("results/j")}
+    for name, size in models.items():
+        if f"results/j/{name}" not in found:
+            workspace.write(f"results/j/{name}", bytes(range(256)) * (size // 256))
+    found = {info.key.removeprefix("results/j/"): info for info in workspace.list("results/j")}
+    documents = {README: b"---\ntags:\n- tunesmith\n---\n", "metrics.json": b"{}", "spec.yaml": b"{}\n"}
+    return Edition(workspace, {name: found[name] for name in models}, documents, {"name": "net", **card})
