@@ -1,7 +1,9 @@
 """What the SDK and the command line ask of a server to stop jobs, run them on, again, publish, forget."""
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from tests.client.tiny_server import Reply, TinyServer
 from typer.testing import CliRunner, Result
 
-from tunesmith.client import BadRequestError, Client, Outcome
+from tunesmith.client import BadRequestError, Client, ConnectionFailedError, Outcome
 from tunesmith.client.commands import ExitCode, build
 from tunesmith.client.models import Job
 
@@ -70,8 +72,24 @@ def test_a_model_is_published_and_taken_back(tiny: TinyServer, client: Client, j
     client.jobs.publish(job, "digits", "d", team="red")
     client.jobs.unpublish(job)
     client.jobs.unpublish(job, team="red")
+    client.jobs.unpublish(job, name="digits")
     assert tiny.asked[0].body == {"display_name": "digits", "description": "d", "team_name": "red"}
-    assert [one.query for one in tiny.asked[1:]] == [{}, {"team_name": ["red"]}]
+    assert [one.query for one in tiny.asked[1:]] == [{}, {"team_name": ["red"]}, {}]
+    assert [one.body for one in tiny.asked[1:]] == [None, None, {"display_name": "digits"}]
+
+
+def test_publishing_a_large_model_has_no_timeout(tiny: TinyServer, job: Job):
+    done = threading.Event()
+    tiny.on("POST", f"{JOBS}/j1:publish_model", Reply(body={"message": "Published"}, after=done))
+    tiny.on("POST", f"{JOBS}/j1:pause", Reply(body={}, after=done))
+    with Client(tiny.url, "acme", token="t0ken", timeout=0.05) as client:
+        with ThreadPoolExecutor(1) as pool:
+            publishing = pool.submit(client.jobs.publish, job)
+            for _ in range(3):  # each waits for as long as a timeout lasts
+                with pytest.raises(ConnectionFailedError, match="it took too long"):
+                    client.jobs.pause(job)
+            done.set()
+        publishing.result()
 
 
 def test_many_are_asked_for_at_once(tiny: TinyServer, client: Client, job: Job):
@@ -113,7 +131,7 @@ def test_commands_that_run_again_and_publish(tiny: TinyServer, run: Run):
     again = run("jobs", "retry", "j1", *owner)
     assert (again.stdout, again.stderr) == ("j9\n", "Job j9 is Pending. Watch it: tunesmith jobs watch j9\n")
     said = run("jobs", "publish", "j1", "--name", "digits", *owner).stderr
-    assert "is in published/ of its workspace" in said
+    assert said == "The model of job j1 is published.\n"
     gone = run("jobs", "unpublish", "j1", *owner, "--json")
     assert json.loads(gone.stdout) == {"id": "j1", "published": False}
 

@@ -15,6 +15,8 @@ class Reply:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     cut_off: bool = False
+    after: threading.Event | None = None
+    """Waited for before the reply is sent."""
 
     def encoded(self) -> bytes:
         if isinstance(self.body, bytes):
@@ -86,6 +88,8 @@ class TinyServer:
 
             def send(self, reply: Reply) -> None:
                 body = reply.encoded()
+                if reply.after:
+                    reply.after.wait()
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)

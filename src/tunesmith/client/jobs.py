@@ -111,18 +111,22 @@ class Jobs:
         return self.refresh(job.model_copy(update={"id": again}))
 
     def publish(self, job: Job, name: str | None = None, description: str = "", team: str = "") -> None:
-        """Copy the model of a job that is Done to published/NAME/ in its workspace, with a card beside it.
+        """Copy the model of a job that is Done to the server's registry, with a model card.
+
+        A large model takes a while, and the reply with it: no timeout ends the wait.
 
         Raises:
             NotFoundError: that version is published already; `unpublish` it first.
+            ConflictError: it is being published or removed at this moment.
         """
         body = {"display_name": name, "description": description, "team_name": team}
-        self._session.call("POST", self._path(job, verb="publish_model"), body=body)
+        self._session.call("POST", self._path(job, verb="publish_model"), body=body, patient=True)
 
-    def unpublish(self, job: Job, team: str | None = None) -> None:
-        """Remove what was published of a job, or only what that team has of it."""
+    def unpublish(self, job: Job, team: str | None = None, name: str | None = None) -> None:
+        """Remove what was published of a job; only what that team has of it, or what has that name."""
         query: dict[str, QueryValue] = {"team_name": team} if team else {}
-        self._session.call("DELETE", self._path(job, verb="remove_published_model"), query=query)
+        body = {"display_name": name} if name else None
+        self._session.call("DELETE", self._path(job, verb="remove_published_model"), body=body, query=query)
 
     def delete(self, job: Job) -> None:
         """Forget an ended job."""

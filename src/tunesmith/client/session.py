@@ -42,10 +42,18 @@ class Session:
         return f"{API}/{segments}:{verb}" if verb else f"{API}/{segments}"
 
     def call(
-        self, method: str, path: str, *, body: Any = None, query: Mapping[str, QueryValue] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, QueryValue] | None = None,
+        patient: bool = False,
     ) -> Any:
-        """The reply to one request, parsed."""
-        return self._logged_in(lambda: self.transport.json(method, path, body=body, query=query))
+        """The reply to one request, parsed; `patient` as in `Transport.json`."""
+        return self._logged_in(
+            lambda: self.transport.json(method, path, body=body, query=query, patient=patient)
+        )
 
     def text(self, path: str) -> str:
         """The reply to a GET as text."""

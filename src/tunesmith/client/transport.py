@@ -108,14 +108,17 @@ class Transport:
         body: Any = None,
         query: Mapping[str, QueryValue] | None = None,
         repeatable: bool = False,
+        patient: bool = False,
     ) -> Any:
         """The parsed reply. `repeatable` marks a POST that may be sent twice without harm.
+
+        `patient` waits for the reply for as long as the server works on it.
 
         Raises:
             APIError: the server refused.
             ConnectionFailedError: it did not answer.
         """
-        response = self._answer(method, path, body, query, repeatable)
+        response = self._answer(method, path, body, query, repeatable, patient=patient)
         try:
             return response.json() if response.content else None
         except ValueError as error:
@@ -150,9 +153,18 @@ class Transport:
             response.close()
 
     def _answer(
-        self, method: str, path: str, body: Any, query: Mapping[str, QueryValue] | None, repeatable: bool
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Mapping[str, QueryValue] | None,
+        repeatable: bool,
+        *,
+        patient: bool = False,
     ) -> httpx.Response:
         request = self._request(method, path, body, query)
+        if patient:
+            request.extensions["timeout"] |= {"read": None}
         return self._send(request, repeatable=repeatable or method in REPEATABLE, stream=False)
 
     def _request(

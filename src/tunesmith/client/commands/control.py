@@ -73,21 +73,27 @@ def publish(
     experiment: Owner = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Copy the model of a job to published/ in its workspace."""
+    """Copy the model of a job to the registry: published/ in its workspace, or the server's hub."""
     output = Output(as_json)
     with connect() as client:
         client.jobs.publish(located(client, job, experiment), name, description, team or "")
     if as_json:
         output.document({"id": job, "published": True})
-    output.tell(f"The model of job {job} is in published/ of its workspace.")
+    output.tell(f"The model of job {job} is published.")
 
 
 @app.command()
-def unpublish(job: JobId, team: Team = None, experiment: Owner = None, as_json: JsonFlag = False) -> None:
+def unpublish(
+    job: JobId,
+    name: Annotated[str | None, typer.Option(help="Only what has that name.")] = None,
+    team: Team = None,
+    experiment: Owner = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Remove what was published of a job."""
     output = Output(as_json)
     with connect() as client:
-        client.jobs.unpublish(located(client, job, experiment), team)
+        client.jobs.unpublish(located(client, job, experiment), team, name)
     if as_json:
         output.document({"id": job, "published": False})
     output.tell(f"The model of job {job} is no longer published.")

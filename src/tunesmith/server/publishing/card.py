@@ -83,9 +83,9 @@ def _pipeline(source: Source) -> str | None:
 
 def _measured(source: Source, model: Model) -> Iterator[tuple[str, str, Mapping[str, float | None]]]:
     """Type and name of a dataset, and what was measured of this very model on it."""
-    validated = next((one for one in source.datasets if one.use == "validation"), None)
+    validated = next((one for one in source.datasets if "validation" in one.uses), None)
     if validated and model.metrics:
-        shown = {name: value for name, value in model.metrics.items() if not name.startswith("train_")}
+        shown = {name: value for name, value in model.metrics.items() if name.startswith("val_")}
         yield validated.type, validated.name, shown
     for one in source.evaluations:
         yield one.dataset_type, one.dataset, one.metrics
@@ -112,7 +112,7 @@ def _data(datasets: tuple[UsedDataset, ...]) -> str:
     if not datasets:
         return ""
     lines = [
-        f"- {_line(one.name)}, for {one.use}: `{one.type}`, format `{one.format}`{_images(one.counts)}"
+        f"- {_line(one.name)}, for {' and '.join(one.uses)}: `{one.type}`, format `{one.format}`{_images(one.counts)}"
         for one in datasets
     ]
     classes = next((found for one in datasets if (found := _classes(one.counts))), [])

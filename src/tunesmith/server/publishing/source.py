@@ -1,6 +1,6 @@
 """What a server knows of a model that is to be published: its job, what it was trained on, what it scores."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.checkpoints import BEST, LATEST, choose_files, epoch_of
 from tunesmith.server.jobs.details import Curve, Details
 from tunesmith.server.jobs.freezing import TRAINS
-from tunesmith.server.jobs.inputs import FrozenDataset, FrozenInputs
+from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.places import workspace_of
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.jobs.tables import Job
@@ -29,9 +29,12 @@ _LABELS = "labels.txt"
 
 @dataclass(frozen=True)
 class UsedDataset:
-    """A dataset that a model saw. `counts` as in its report, empty if that is of another revision."""
+    """A dataset of a training: `uses` are training, validation or both.
 
-    use: str
+    `counts` are those of its report, and none if that is of another revision.
+    """
+
+    uses: tuple[str, ...]
     name: str
     type: str
     format: str
@@ -159,17 +162,18 @@ def _frozen(job: Job | None) -> FrozenInputs:
 
 
 def _datasets(session: Session, frozen: FrozenInputs) -> Iterator[UsedDataset]:
-    uses: list[tuple[str, Sequence[FrozenDataset | None]]] = [
-        ("training", frozen.train_datasets),
-        ("validation", [frozen.eval_dataset]),
-    ]
-    for use, datasets in uses:
-        for one in filter(None, datasets):
-            row = session.get(Dataset, one.id)
-            counts = row.report.get("counts") if row and row.revision == one.revision else None
-            yield UsedDataset(
-                use, one.name, one.type, one.format, counts if isinstance(counts, Mapping) else {}
-            )
+    trained, validated = frozen.train_datasets, frozen.eval_dataset
+    for one in frozen.datasets():
+        uses = {"training": one in trained, "validation": one == validated}
+        row = session.get(Dataset, one.id)
+        counts = row.report.get("counts") if row and row.revision == one.revision else None
+        yield UsedDataset(
+            uses=tuple(use for use, applies in uses.items() if applies),
+            name=one.name,
+            type=one.type,
+            format=one.format,
+            counts=counts if isinstance(counts, Mapping) else {},
+        )
 
 
 def _evaluations(session: Session, job: Job) -> Iterator[Evaluation]:
