@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.errors import ConflictError
@@ -55,4 +56,11 @@ def _on_postgresql(database: Database, thing: str) -> Iterator[bool]:
     number = int.from_bytes(hashlib.sha256(thing.encode()).digest()[:8], signed=True)
     with database.reading.connect() as connection:
         connection.detach()  # requests that read must not run out of connections, and closing it frees all
-        yield bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
+        is_free = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                # The end of the connection does this too, but not at once.
+                with suppress(DBAPIError):
+                    connection.scalar(select(func.pg_advisory_unlock(number)))

@@ -112,7 +112,8 @@ def _data(datasets: tuple[UsedDataset, ...]) -> str:
     if not datasets:
         return ""
     lines = [
-        f"- {_line(one.name)}, for {' and '.join(one.uses)}: `{one.type}`, format `{one.format}`{_images(one.counts)}"
+        f"- {_line(one.name)}, for {' and '.join(one.uses)}: `{one.type}`, format `{one.format}`"
+        f"{_images(one.counts)}"
         for one in datasets
     ]
     classes = next((found for one in datasets if (found := _classes(one.counts))), [])
