@@ -15,7 +15,7 @@ from tunesmith.server.publishing.service import Publisher
 of_experiments = APIRouter()
 
 
-def _publisher(database: DatabaseDep, settings: SettingsDep, vault: VaultDep) -> Publisher:
+async def _publisher(database: DatabaseDep, settings: SettingsDep, vault: VaultDep) -> Publisher:
     return Publisher(database, settings, vault)
 
 
