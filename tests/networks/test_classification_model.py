@@ -5,8 +5,7 @@ import timm
 import torch
 from torch import nn
 
-from tunesmith.networks.backbones import timm_names
-from tunesmith.networks.classification_pyt.backbones import backbone_of
+from tunesmith.networks.backbones import backbone_of, timm_names
 from tunesmith.networks.classification_pyt.model import Classifier, build
 from tunesmith.networks.classification_pyt.spec import BACKBONES, ClassificationSpec
 from tunesmith.specs import SpecError, validate_spec

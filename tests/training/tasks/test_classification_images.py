@@ -7,9 +7,10 @@ from PIL import Image
 from tunesmith.data.classification import Sample
 from tunesmith.data.errors import DatasetError
 from tunesmith.training.failures import StoppedError
-from tunesmith.training.tasks.classification import images
-from tunesmith.training.tasks.classification.format import ImageFormat
-from tunesmith.training.tasks.classification.images import ImageSource, Pixels
+from tunesmith.training.tasks import memory
+from tunesmith.training.tasks.classification.images import ImageSource
+from tunesmith.training.tasks.image_format import ImageFormat
+from tunesmith.training.tasks.pixels import Pixels
 
 FORM = ImageFormat(8, 12, (0.5, 0.5, 0.5), (0.25, 0.5, 1.0))
 
@@ -50,7 +51,7 @@ def test_images_held_in_memory_are_the_same_and_need_no_file(samples):
 
 
 def test_too_many_images_are_not_held(samples, monkeypatch):
-    monkeypatch.setattr(images, "MEMORY_LIMIT", 3 * 3 * 8 * 12 - 1)
+    monkeypatch.setattr(memory, "MEMORY_LIMIT", 3 * 3 * 8 * 12 - 1)
     pixels = Pixels(samples, FORM)
     assert not pixels.hold()
     assert not ImageSource(pixels).cheap

@@ -13,7 +13,6 @@ from tunesmith.specs.block import key_facts
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.tasks.classification import settings
 from tunesmith.training.tasks.classification.augment import build_erasing, build_mixing, build_variation
-from tunesmith.training.tasks.classification.format import ImageFormat
 from tunesmith.training.tasks.classification.metrics import ClassificationMeter
 from tunesmith.training.tasks.classification.training import ClassificationTraining
 
@@ -108,14 +107,14 @@ def effects(spec: ClassificationSpec) -> list[Any]:
     mix = build_mixing(augmentation, 2)
     image = torch.arange(3 * 32 * 32).remainder(251).view(3, 32, 32).to(torch.uint8)
     pair = torch.zeros(2, 3, 32, 32)
-    training = ClassificationTraining(model, ImageFormat.of(spec), head.loss.label_smooth_val)
+    training = ClassificationTraining(model, settings.image_format(spec), head.loss.label_smooth_val)
     return [
         str(model),
         model.frozen,
         head.type,
         training._smoothing,
         ClassificationMeter("ab", head.topk, 0.0)._topk,
-        ImageFormat.of(spec),
+        settings.image_format(spec),
         [vary(image).tolist() for _ in range(20)] if vary else None,
         [erase(image.float()).tolist() for _ in range(20)] if erase else None,
         [mix(pair, torch.tensor([0, 1]))[1].tolist() for _ in range(5)] if mix else None,

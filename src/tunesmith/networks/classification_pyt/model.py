@@ -6,7 +6,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from tunesmith.networks.classification_pyt.backbones import backbone_of
+from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.classification_pyt.spec import ClassificationSpec
 from tunesmith.specs import SpecError, SpecProblem
 

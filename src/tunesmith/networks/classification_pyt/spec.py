@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
-from tunesmith.specs.blocks import actions, common, train
+from tunesmith.specs.blocks import actions, common, optim, train
+from tunesmith.specs.blocks.augmentation import RandomColor, RandomFlip, RandomRotate, ScaleRandomCrop
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, table, text
 
 FOLDERS = "images come from the datasets attached to the experiment"
@@ -95,33 +96,6 @@ class Model(Block):
     head: Head = section(Head)
 
 
-class RandomFlip(Block):
-    """Mirror images."""
-
-    vflip_probability: float = number(0.5, "Share mirrored top to bottom.", ge=0, le=1, automl=True)
-    hflip_probability: float = number(0.5, "Share mirrored left to right.", ge=0, le=1, automl=True)
-    enable: bool = flag(True, "Mirror images.", automl=True)
-
-
-class RandomRotate(Block):
-    """Turn images by one of several angles."""
-
-    rotate_probability: float = number(0.5, "Share of the images turned.", ge=0, le=1, automl=True)
-    angle_list: list[float] = array([90, 180, 270], "Angles in degrees.", automl=False)
-    enable: bool = flag(True, "Turn images.", automl=True)
-
-
-class RandomColor(Block):
-    """Vary colours."""
-
-    brightness: float = number(0.3, "Largest change of brightness.", ge=0, math_cond="> 0.0", automl=True)
-    contrast: float = number(0.3, "Largest change of contrast.", ge=0, math_cond="> 0.0", automl=True)
-    saturation: float = number(0.3, "Largest change of saturation.", ge=0, math_cond="> 0.0", automl=True)
-    hue: float = number(0.0, "Largest turn of hue, up to 0.5.", ge=0, le=0.5, math_cond="> 0.0", automl=True)
-    enable: bool = flag(True, "Vary colours.", automl=True)
-    color_probability: float = number(0.5, "Share of the images varied.", ge=0, le=1, automl=True)
-
-
 class RandomErase(Block):
     """Blank a rectangle."""
 
@@ -133,13 +107,6 @@ class RandomAug(Block):
     """A random chain of known augmentations (RandAugment, Cubuk et al. 2020)."""
 
     enable: bool = flag(True, "Apply RandAugment.", automl=True)
-
-
-class ScaleRandomCrop(Block):
-    """Enlarge, then cut out."""
-
-    scale_range: list[float] = array([1, 1.2], "Smallest and largest enlargement.", automl=False)
-    enable: bool = flag(True, "Enlarge and cut.", automl=True)
 
 
 class Augmentation(Block):
@@ -193,22 +160,15 @@ class Dataset(Block):
     classes_file: str = text("", "File of the class names.", inert=FOLDERS)
 
 
-class Optimizer(Block):
+class Optimizer(optim.Optimizer):
     """Optimiser and learning-rate schedule."""
 
-    monitor_name: str = text(
-        "val_loss", "Metric that chooses the best checkpoint.", inert="the experiment's metric chooses it"
-    )
-    optim: str = choice("adamw", ["adamw", "adam", "sgd"], "The optimiser.")
-    lr: float = number(6e-5, "Learning rate.", ge=0, automl=True)
     policy: str = choice("linear", ["linear", "step", "cosine", "multistep"], "How the learning rate falls.")
     policy_params: dict[str, Any] = table(
         {"step_size": 30, "gamma": 0.1},
         "step_size (epochs), gamma and milestones of the policy.",
         automl=False,
     )
-    momentum: float = number(0.9, "Momentum of sgd.", ge=0, math_cond="> 0.0", automl=True)
-    weight_decay: float = number(0.01, "Weight decay.", ge=0, math_cond="> 0.0", automl=True)
     betas: list[float] = array([0.9, 0.999], "Averaging rates of adam and adamw.", automl=True)
     skip_names: list[str] = array([], "Parameters without weight decay, by part of name.", automl=False)
     warmup_epochs: int = integer(0, "Epochs in which the learning rate rises.", ge=0)
@@ -237,35 +197,6 @@ class Distill(Block):
     results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
 
 
-class Evaluate(actions.Evaluate):
-    """Evaluation of a trained model."""
-
-    vis_after_n_batches: int = integer(1, "Draw every n-th batch.", ge=1)
-
-
-class Inference(actions.Inference):
-    """Predictions for images without labels."""
-
-    vis_after_n_batches: int = integer(1, "Draw every n-th batch.", ge=1)
-
-
-class Calibration(actions.Calibration):
-    """Images that set the ranges of 8-bit numbers."""
-
-
-class TensorRT(actions.Engine):
-    """How the engine is built."""
-
-    data_type: str = text("fp16", "Number format: fp32, fp16, bf16 or int8.")
-    calibration: Calibration = section(Calibration)
-
-
-class GenTrtEngine(actions.GenTrtEngine):
-    """Compilation to an engine for one machine."""
-
-    tensorrt: TensorRT = section(TensorRT)
-
-
 class ClassificationSpec(common.Experiment):
     """classification_pyt."""
 
@@ -273,7 +204,7 @@ class ClassificationSpec(common.Experiment):
     dataset: Dataset = section(Dataset)
     train: Train = section(Train)
     distill: Distill = section(Distill)
-    evaluate: Evaluate = section(Evaluate)
+    evaluate: actions.DrawnEvaluate = section(actions.DrawnEvaluate)
     export: actions.Export = section(actions.Export)
-    gen_trt_engine: GenTrtEngine = section(GenTrtEngine)
-    inference: Inference = section(Inference)
+    gen_trt_engine: actions.GenTrtEngine = section(actions.GenTrtEngine)
+    inference: actions.DrawnInference = section(actions.DrawnInference)

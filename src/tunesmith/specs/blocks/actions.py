@@ -3,7 +3,7 @@
 from tunesmith.specs.block import UNSET_PATH, Block
 from tunesmith.specs.blocks.common import RESULTS
 from tunesmith.specs.blocks.devices import Devices
-from tunesmith.specs.fields import array, choice, filled_in, flag, integer, text
+from tunesmith.specs.fields import array, choice, filled_in, flag, integer, section, text
 
 ENGINE = "the engine is the parent job's, if it built one"
 
@@ -22,6 +22,18 @@ class Inference(Devices):
     checkpoint: str = filled_in("Checkpoint to predict with.")
     trt_engine: str = text("", "Engine to predict with.", inert=ENGINE)
     results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+
+
+class DrawnEvaluate(Evaluate):
+    """Evaluation of a trained model."""
+
+    vis_after_n_batches: int = integer(1, "Draw every n-th batch.", ge=1)
+
+
+class DrawnInference(Inference):
+    """Predictions for images without labels."""
+
+    vis_after_n_batches: int = integer(1, "Draw every n-th batch.", ge=1)
 
 
 class Export(Block):
@@ -65,6 +77,13 @@ class Engine(Block):
     layers_precision: list[str] = array([], "Precision of single layers.", automl=False)
 
 
+class TensorRT(Engine):
+    """How the engine is built."""
+
+    data_type: str = text("fp16", "Number format: fp32, fp16, bf16 or int8.")
+    calibration: Calibration = section(Calibration)
+
+
 class GenTrtEngine(Block):
     """Compilation to an engine for one machine."""
 
@@ -75,3 +94,4 @@ class GenTrtEngine(Block):
     timing_cache: str = text("", "Cache of the builder's timings.")
     batch_size: int = integer(-1, "Batch size of the engine; -1 leaves it open.", ge=-1, popular=True)
     verbose: bool = flag(False, "Write the builder's steps to the log.")
+    tensorrt: TensorRT = section(TensorRT)

@@ -4,15 +4,11 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from torchvision.transforms.v2 import InterpolationMode
 
 from tunesmith.networks.classification_pyt.spec import Augmentation
-from tunesmith.specs import SpecError, SpecProblem
+from tunesmith.training.tasks.augment import SMALLEST_CROP, blurs, colours, flips, scaled_crops, turns
 
 _SECTION = "dataset.augmentation"
-_SMALLEST_CROP = 0.8  # share of the image's area that a random crop keeps at least
-_BLURRED = 0.5
-_BLUR_SIGMA = (0.1, 1.5)
 
 
 def build_variation(spec: Augmentation, size: int) -> Callable[[Tensor], Tensor] | None:
@@ -54,46 +50,19 @@ def build_mixing(
 
 
 def _geometry(spec: Augmentation, size: int) -> Iterator[nn.Module]:
-    if spec.with_scale_random_crop.enable:
-        scales = _scales(spec.with_scale_random_crop.scale_range)
-        yield v2.ScaleJitter((size, size), scales, antialias=True)
-        yield v2.RandomCrop(size, pad_if_needed=True)
+    yield from scaled_crops(spec.with_scale_random_crop, size, _SECTION)
     if spec.with_random_crop:
-        yield v2.RandomResizedCrop(size, (_SMALLEST_CROP, 1.0), (1.0, 1.0), antialias=True)
-    flip = spec.random_flip
-    if flip.enable and flip.vflip_probability:
-        yield v2.RandomVerticalFlip(flip.vflip_probability)
-    if flip.enable and flip.hflip_probability:
-        yield v2.RandomHorizontalFlip(flip.hflip_probability)
-    rotate = spec.random_rotate
-    if rotate.enable and rotate.rotate_probability and rotate.angle_list:
-        turns = [
-            v2.RandomRotation(
-                (angle, angle), InterpolationMode.BILINEAR if angle % 90 else InterpolationMode.NEAREST
-            )
-            for angle in rotate.angle_list
-        ]
-        yield v2.RandomApply([v2.RandomChoice(turns)], rotate.rotate_probability)
+        yield v2.RandomResizedCrop(size, (SMALLEST_CROP, 1.0), (1.0, 1.0), antialias=True)
+    yield from flips(spec.random_flip)
+    yield from turns(spec.random_rotate)
 
 
 def _colours(spec: Augmentation, size: int) -> Iterator[nn.Module]:
-    colour = spec.random_color
-    if colour.enable and colour.color_probability:
-        jitter = v2.ColorJitter(colour.brightness, colour.contrast, colour.saturation, colour.hue)
-        yield v2.RandomApply([jitter], colour.color_probability)
+    yield from colours(spec.random_color)
     if spec.with_random_blur:
-        # Three sigma on each side; small images cannot take a wide kernel.
-        kernel = min(9, size // 4 * 2 - 1)
-        yield v2.RandomApply([v2.GaussianBlur(max(3, kernel), _BLUR_SIGMA)], _BLURRED)
+        yield from blurs(size)
     if spec.random_aug.enable:
         yield v2.RandAugment()
-
-
-def _scales(given: list[float]) -> tuple[float, float]:
-    if len(given) != 2 or not 0 < given[0] <= given[1]:
-        rule = "must hold two numbers above 0, the smaller one first"
-        raise SpecError([SpecProblem(f"{_SECTION}.with_scale_random_crop.scale_range", rule, given)])
-    return given[0], given[1]
 
 
 def _function(transform: nn.Module) -> Callable[[Tensor], Tensor]:

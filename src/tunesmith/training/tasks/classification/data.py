@@ -1,23 +1,18 @@
 """Chooses the images that a job learns from, measures on and predicts."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tunesmith.data.classification import ClassificationData, Role, Sample
-from tunesmith.data.errors import DatasetError, PullStoppedError
-from tunesmith.data.progress import PullProgress
-from tunesmith.data.pulling import PulledDataset, materialise
-from tunesmith.protocol import Cause, DatasetInput, Progress
-from tunesmith.training.failures import JobError, StoppedError
+from tunesmith.data.errors import DatasetError
+from tunesmith.protocol import Cause, DatasetInput
+from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
+from tunesmith.training.tasks.datasets import at_hand, fetched
+from tunesmith.training.tasks.splitting import hold_out, overlap
 
-HELD_OUT = 0.1
 _NOT_LEARNT: tuple[Role, ...] = ("test", "val")
 _ROLES: tuple[Role, ...] = ("val", "test", "train")
-_REPORT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,27 +32,7 @@ def open_dataset(run: Run, dataset: DatasetInput) -> ClassificationData:
         DatasetError: it cannot be used.
         StorageError: it cannot be fetched.
     """
-    reported = time.monotonic()
-
-    def on_progress(progress: PullProgress) -> None:
-        nonlocal reported
-        if time.monotonic() - reported >= _REPORT_SECONDS:
-            reported = time.monotonic()
-            run.report(Progress(message=f"dataset {dataset.name}: {progress.sentence()}"))
-
-    def fetch() -> PulledDataset:
-        return materialise(
-            dataset,
-            run.files(dataset.source),
-            on_progress=on_progress,
-            should_stop=lambda: run.stop_requested,
-        )
-
-    try:
-        pulled = run.interruptible(fetch)
-    except PullStoppedError:
-        raise StoppedError from None
-    return ClassificationData.open(pulled.folder)
+    return ClassificationData.open(fetched(run, dataset).folder)
 
 
 def training_samples(run: Run, seed: int) -> TrainingSamples:
@@ -78,7 +53,7 @@ def training_samples(run: Run, seed: int) -> TrainingSamples:
     validation = _evaluation_samples(run, classes, train) or _own_validation(opened, train)
     if validation:
         return TrainingSamples(classes, train, validation)
-    return _with_some_held_out(run, TrainingSamples(classes, train, []), seed)
+    return TrainingSamples(classes, *hold_out(run, train, seed))
 
 
 def labelled_samples(run: Run, classes: tuple[str, ...]) -> list[Sample]:
@@ -126,7 +101,7 @@ def samples_at_hand(run: Run) -> Iterator[Sample]:
     """Images of any dataset of the job whose copy is here already; none is fetched."""
     request = run.request
     for dataset in filter(None, (request.eval_dataset, request.inference_dataset, *request.train_datasets)):
-        if (dataset.cache / "report.json").exists():
+        if at_hand(dataset):
             data = open_dataset(run, dataset)
             for role in _ROLES:
                 yield from _or_none(data, role)
@@ -150,7 +125,7 @@ def _evaluation_samples(run: Run, classes: tuple[str, ...], train: list[Sample])
     if dataset is None:
         return []
     samples = _labelled(run, dataset, classes)
-    if _overlap(samples, train):
+    if overlap(samples, train):
         run.note(f"The evaluation dataset {dataset.name} holds the training images; it is not validated on.")
         return []
     return samples
@@ -172,34 +147,12 @@ def _own_validation(
     opened: Sequence[tuple[str, ClassificationData]], train: Sequence[Sample]
 ) -> list[Sample]:
     found = [sample for _, data in opened for sample in _or_none(data, "val")]
-    return [] if _overlap(found, train) else found
+    return [] if overlap(found, train) else found
 
 
 def _or_none(data: ClassificationData, role: Role) -> list[Sample]:
     """The samples for a role; none where the dataset has no archive for it."""
     return data.samples(role) if data.serves(role) else []
-
-
-def _with_some_held_out(run: Run, all_samples: TrainingSamples, seed: int) -> TrainingSamples:
-    samples = all_samples.train
-    count = max(1, round(len(samples) * HELD_OUT))
-    if len(samples) < 2:
-        return all_samples
-    chosen = set(np.random.default_rng(seed).permutation(len(samples))[:count].tolist())
-    run.note(
-        f"There is no evaluation dataset: {count} of {len(samples)} training images, chosen by the seed, "
-        "are held out for validation."
-    )
-    return TrainingSamples(
-        all_samples.classes,
-        [sample for index, sample in enumerate(samples) if index not in chosen],
-        [sample for index, sample in enumerate(samples) if index in chosen],
-    )
-
-
-def _overlap(some: Sequence[Sample], others: Sequence[Sample]) -> bool:
-    """Whether two lists have a file in common: a dataset with one archive gives it for every role."""
-    return not {sample.path for sample in some}.isdisjoint(sample.path for sample in others)
 
 
 def _require_classes(name: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:

@@ -1,21 +1,17 @@
 """An evaluation as files: metrics, confusion matrix, annotated images."""
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from tunesmith.data.classification import Sample
 from tunesmith.training.tasks.classification.images import ImageBatch
 from tunesmith.training.tasks.classification.metrics import ClassificationMeter
 from tunesmith.training.tasks.classification.predictions import Sheets, predictions_of
-
-_MOST_LABELS = 40
+from tunesmith.training.tasks.confusion import write_confusion
 
 
 class EvaluationReport:
@@ -41,12 +37,7 @@ class EvaluationReport:
         """Write metrics.json, confusion_matrix.csv and .png, and pictures. Returns what metrics.json says."""
         figures = self._figures()
         (folder / "metrics.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
-        counts = self._meter.confusion.tolist()
-        with (folder / "confusion_matrix.csv").open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["true \\ predicted", *self._classes])
-            rows.writerows([name, *row] for name, row in zip(self._classes, counts, strict=True))
-        draw_confusion(self._meter.confusion, self._classes, folder / "confusion_matrix.png")
+        write_confusion(self._meter.confusion, self._classes, folder)
         self._sheets.write_overview("evaluation.png")
         return figures
 
@@ -77,25 +68,3 @@ class EvaluationReport:
             return None
         first, second = divmod(int(both.argmax()), len(self._classes))
         return {"classes": [self._classes[first], self._classes[second]], "images": count}
-
-
-def draw_confusion(confusion: Tensor, classes: Sequence[str], path: Path) -> None:
-    """Draw a confusion matrix: rows are true classes, columns predicted ones."""
-    count = len(classes)
-    side = min(4 + 0.3 * count, 20)
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.subplots()
-    shares = confusion / confusion.sum(dim=1, keepdim=True).clamp_min(1)
-    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    if count <= _MOST_LABELS:
-        axes.set_xticks(range(count), classes, rotation=90)
-        axes.set_yticks(range(count), classes)
-        for row in range(count):
-            for column in range(count):
-                if number := int(confusion[row, column]):
-                    colour = "white" if shares[row, column] > 0.5 else "black"
-                    axes.text(column, row, str(number), ha="center", va="center", color=colour, fontsize=7)
-    with mpl.rc_context({"text.parse_math": False}):  # a class may be called "$"
-        figure.savefig(path, dpi=110)

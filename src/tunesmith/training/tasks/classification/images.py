@@ -1,20 +1,14 @@
 """Sources of image batches, decoded on the way or held in memory."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from tunesmith.data.classification import Sample
-from tunesmith.data.errors import DatasetError
-from tunesmith.training.tasks.classification.format import ImageFormat
+from tunesmith.training.tasks.pixels import Faults, Pixels
 
-MEMORY_LIMIT = 1 << 30
-_SHARE_OF_FREE = 0.25
-_AT_A_TIME = 64
 UNLABELLED = -1
 
 
@@ -31,56 +25,11 @@ class ImageBatch(NamedTuple):
     images: Tensor
     labels: Tensor
     indices: Tensor
-    faults: tuple[tuple[int, str], ...] = ()
+    faults: Faults = ()
 
 
 Varied = Callable[[Tensor], Tensor]
 Mixed = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-class Pixels:
-    """Images scaled to one size as uint8 (3, height, width), from memory if they were loaded into it."""
-
-    def __init__(self, samples: Sequence[Sample], form: ImageFormat) -> None:
-        self.samples, self.form = samples, form
-        self._held: Tensor | None = None
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether no file is read any more."""
-        return self._held is not None
-
-    def hold(self, between: Callable[[], None] = lambda: None) -> bool:
-        """Load all images into memory, if they are few. Returns whether they are there.
-
-        `between` is called every few images; what it raises ends the loading.
-
-        Raises:
-            DatasetError: an image cannot be read.
-        """
-        shape = (len(self.samples), 3, self.form.height, self.form.width)
-        if not fits_in_memory(shape[0] * shape[1] * shape[2] * shape[3]):
-            return False
-        held = torch.empty(shape, dtype=torch.uint8)
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            for start in range(0, shape[0], _AT_A_TIME):
-                paths = [sample.path for sample in self.samples[start : start + _AT_A_TIME]]
-                for offset, image in enumerate(pool.map(self.form.decode, paths)):
-                    held[start + offset] = image
-                between()
-        self._held = held
-        return True
-
-    def __getitem__(self, index: int) -> Tensor:
-        if self._held is not None:
-            return self._held[index]
-        return self.form.decode(self.samples[index].path)
-
-    def stack(self, indices: Sequence[int]) -> Tensor:
-        """Several images as (batch, 3, height, width)."""
-        if self._held is not None:
-            return self._held[list(indices)]
-        return torch.stack([self[index] for index in indices])
 
 
 class ImageSource:
@@ -96,7 +45,7 @@ class ImageSource:
 
     def __init__(
         self,
-        pixels: Pixels,
+        pixels: Pixels[Sample],
         *,
         vary: Varied | None = None,
         spoil: Varied | None = None,
@@ -128,9 +77,9 @@ class ImageSource:
         Raises:
             DatasetError: an image cannot be read, and the source is not tolerant.
         """
-        faults: list[tuple[int, str]] = []
+        faults: Faults = ()
         if self._tolerant:
-            raw, indices = self._readable(indices, faults)
+            raw, indices, faults = self._pixels.readable(indices)
         else:
             raw = self._pixels.stack(indices)
         if self._vary and len(raw):
@@ -141,32 +90,4 @@ class ImageSource:
         labels = self._labels[list(indices)]
         if self._mix:
             images, labels = self._mix(images, labels)
-        return ImageBatch(images, labels, torch.tensor(indices, dtype=torch.int64), tuple(faults))
-
-    def _readable(
-        self, indices: Sequence[int], faults: list[tuple[int, str]]
-    ) -> tuple[Tensor, Sequence[int]]:
-        form = self._pixels.form
-        images, kept = [], []
-        for index in indices:
-            try:
-                images.append(self._pixels[index])
-                kept.append(index)
-            except DatasetError as error:
-                faults.append((index, str(error)))
-        nothing = torch.empty((0, 3, form.height, form.width), dtype=torch.uint8)
-        return torch.stack(images) if images else nothing, kept
-
-
-def fits_in_memory(size: int) -> bool:
-    """Whether so many bytes may be held: under a gibibyte, and a quarter of what is free."""
-    return size <= min(MEMORY_LIMIT, _SHARE_OF_FREE * _free_memory())
-
-
-def _free_memory() -> int:
-    """What new data may take without swapping; where the system does not tell, there is enough."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 4 * MEMORY_LIMIT
-    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 0)
+        return ImageBatch(images, labels, torch.tensor(indices, dtype=torch.int64), faults)

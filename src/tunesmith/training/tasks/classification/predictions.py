@@ -14,8 +14,8 @@ from torchvision.transforms.v2.functional import to_pil_image
 from tunesmith.data.classification import Sample
 from tunesmith.data.draw import Tile, grid
 from tunesmith.data.errors import DatasetError
-from tunesmith.training.tasks.classification.format import ImageFormat
 from tunesmith.training.tasks.classification.images import ImageBatch
+from tunesmith.training.tasks.image_format import ImageFormat
 
 TOP = 5
 _COLUMNS, _TILE = 8, 96

@@ -11,6 +11,7 @@ from tunesmith.training.engine.settings import (
     Precision,
     ScheduleSettings,
 )
+from tunesmith.training.tasks.image_format import ImageFormat
 
 
 def check(spec: ClassificationSpec, classes: int) -> None:
@@ -21,6 +22,18 @@ def check(spec: ClassificationSpec, classes: int) -> None:
     """
     if problems := list(_problems(spec, classes)):
         raise SpecError(problems)
+
+
+def image_format(spec: ClassificationSpec) -> ImageFormat:
+    """What images look like to the model.
+
+    Raises:
+        SpecError: a key of it cannot be used.
+    """
+    dataset = spec.dataset
+    return ImageFormat.square(
+        dataset.img_size, dataset.augmentation.mean, dataset.augmentation.std, "dataset"
+    )
 
 
 def loop(spec: ClassificationSpec) -> LoopSettings:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Self, cast
 
-import torch
 from torch import Tensor, nn
 
 from tunesmith.data.classification import Sample
 from tunesmith.networks import Network
-from tunesmith.networks.classification_pyt.backbones import backbone_of
+from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.classification_pyt.model import Classifier
 from tunesmith.networks.classification_pyt.spec import ClassificationSpec
 from tunesmith.specs import Block
@@ -29,11 +28,13 @@ from tunesmith.training.tasks.classification.data import (
     training_samples,
 )
 from tunesmith.training.tasks.classification.evaluation import EvaluationReport
-from tunesmith.training.tasks.classification.format import ImageFormat
-from tunesmith.training.tasks.classification.images import ImageBatch, ImageSource, Pixels
+from tunesmith.training.tasks.classification.images import ImageBatch, ImageSource
 from tunesmith.training.tasks.classification.metrics import ClassificationMeter
 from tunesmith.training.tasks.classification.predictions import InferenceReport, Sheets
 from tunesmith.training.tasks.classification.training import ClassificationTraining, LogisticTraining
+from tunesmith.training.tasks.graphs import graph_format, graph_input, noise_of
+from tunesmith.training.tasks.image_format import ImageFormat
+from tunesmith.training.tasks.pixels import Pixels
 
 
 class Classification(Task[ImageBatch]):
@@ -54,7 +55,7 @@ class Classification(Task[ImageBatch]):
         samples: TrainingSamples | None = None,
     ) -> None:
         super().__init__(run, network, spec, classes)
-        self.form = ImageFormat.of(self.spec)
+        self.form = settings.image_format(self.spec)
         self._samples = samples
         settings.check(self.spec, len(classes))
 
@@ -148,7 +149,7 @@ class Classification(Task[ImageBatch]):
 
     def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:
         """The classifier as a graph, of the size and channels that the job asks for."""
-        given = export.graph_input(self.form, cast("ClassificationSpec", spec).export)
+        given = graph_input(self.form, cast("ClassificationSpec", spec).export)
         model = self._build(given)
         if given == self.form:
             model.load_state_dict(weights)
@@ -159,16 +160,15 @@ class Classification(Task[ImageBatch]):
 
     def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
         """Images of a dataset that is here, else noise of the spread that normalised images have."""
-        form = export.graph_format(plan.metadata)
+        form = graph_format(plan.metadata)
         found = [sample for sample, _ in zip(samples_at_hand(self.run), range(count), strict=False)]
         if len(found) == count:
             return ImageSource(Pixels(found, form)).fetch(range(count)).images
-        shape = (count, form.channels, form.height, form.width)
-        return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        return noise_of(form, count)
 
     def adopt_graph(self, metadata: Mapping[str, str]) -> None:
         """Take images as the graph takes them."""
-        self.form = export.graph_format(metadata)
+        self.form = graph_format(metadata)
 
     def evaluation(self, spec: Block) -> Work[ImageBatch]:
         """Labelled images, with metrics by class, confusion matrix and pictures."""
@@ -193,7 +193,7 @@ class Classification(Task[ImageBatch]):
         build = import_module(self.network.model).build
         return cast("Classifier", build(self.spec, len(self.classes), size=(form.height, form.width)))
 
-    def _pixels(self, samples: list[Sample]) -> Pixels:
+    def _pixels(self, samples: list[Sample]) -> Pixels[Sample]:
         pixels = Pixels(samples, self.form)
         pixels.hold(self.run.raise_if_stopped)
         return pixels

@@ -11,9 +11,9 @@ from torchvision.utils import make_grid
 from tunesmith.networks.classification_pyt.model import Classifier
 from tunesmith.specs import SpecError, SpecProblem
 from tunesmith.training.engine.training import Training
-from tunesmith.training.tasks.classification.format import ImageFormat
 from tunesmith.training.tasks.classification.images import ImageBatch
 from tunesmith.training.tasks.classification.logistic import fit_logistic
+from tunesmith.training.tasks.image_format import ImageFormat
 
 _SHOWN = 16
 

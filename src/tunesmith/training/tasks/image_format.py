@@ -11,7 +11,6 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from tunesmith.data.images import open_rgb
-from tunesmith.networks.classification_pyt.spec import ClassificationSpec
 from tunesmith.specs import SpecError, SpecProblem
 
 
@@ -32,18 +31,23 @@ class ImageFormat:
     std: tuple[float, ...]
 
     @classmethod
-    def of(cls, spec: ClassificationSpec) -> "ImageFormat":
-        """The format that a spec trains with.
+    def square(cls, size: int, mean: Sequence[float], std: Sequence[float], section: str) -> "ImageFormat":
+        """The format of square colour images that a spec trains with.
+
+        Args:
+            size: its img_size, in pixels.
+            mean: its augmentation.mean.
+            std: its augmentation.std.
+            section: where these keys are, for messages: "dataset".
 
         Raises:
             SpecError: mean or deviation do not fit three channels, or there is no pixel.
         """
-        given, size = spec.dataset.augmentation, spec.dataset.img_size
-        _check("dataset.img_size", "must be at least 8 pixels", size, right=size >= 8)
-        _check("dataset.augmentation.mean", "must hold three numbers", given.mean, right=len(given.mean) == 3)
-        right = len(given.std) == 3 and all(value > 0 for value in given.std)
-        _check("dataset.augmentation.std", "must hold three numbers above 0", given.std, right=right)
-        return cls(size, size, tuple(given.mean), tuple(given.std))
+        _check(f"{section}.img_size", "must be at least 8 pixels", size, right=size >= 8)
+        _check(f"{section}.augmentation.mean", "must hold three numbers", mean, right=len(mean) == 3)
+        right = len(std) == 3 and all(value > 0 for value in std)
+        _check(f"{section}.augmentation.std", "must hold three numbers above 0", std, right=right)
+        return cls(size, size, tuple(mean), tuple(std))
 
     @property
     def channels(self) -> int:
