@@ -6,64 +6,20 @@ a folder. A model can learn from them: the classes are digits, which lie on a da
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from tests.data.digit_images import Grey, encoded, scan
 from tests.data.pet_data import archive
 
-from tunesmith.data.masks import compress, encode
+from tunesmith.data.masks import box_of
+from tunesmith.data.scenes import NAMES, Drawn, MaskKind, Scene, segmentation, silhouette
+from tunesmith.data.scenes import instances as coco_instances
 
 Files = dict[str, bytes]
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _INK = 60
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """A digit in a scene: its silhouette as a mask of the scene's size, and the tight box around it."""
-
-    digit: int
-    mask: NDArray[np.bool_]
-    box: tuple[int, int, int, int]
-
-    @property
-    def name(self) -> str:
-        return NAMES[self.digit]
-
-    @property
-    def area(self) -> int:
-        return int(self.mask.sum())
-
-    def polygon(self) -> list[float]:
-        """Along the left edge of each row downwards, and along the right edges back."""
-        rows = np.flatnonzero(self.mask.any(axis=1))
-        left = [int(self.mask[row].argmax()) for row in rows]
-        right = [self.mask.shape[1] - int(self.mask[row][::-1].argmax()) for row in rows]
-        down = [one for row, x in zip(rows, left, strict=True) for one in (x, int(row), x, int(row) + 1)]
-        back = list(zip(rows, right, strict=True))[::-1]
-        return [float(one) for one in down + [v for row, x in back for v in (x, int(row) + 1, x, int(row))]]
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """An image of digits."""
-
-    name: str
-    pixels: Grey
-    drawn: tuple[Drawn, ...]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return self.pixels.shape[1], self.pixels.shape[0]
-
-    @property
-    def stem(self) -> str:
-        return self.name.rsplit(".", 1)[0]
 
 
 def scenes(
@@ -104,21 +60,9 @@ def _draw(canvas: Grey, taken: NDArray[np.bool_], digit: int, random: np.random.
         taken[place] = True
         canvas[place] = np.maximum(canvas[place], patch)
         mask = np.zeros(canvas.shape, np.bool_)
-        mask[place] = _silhouette(patch > _INK)
-        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-        box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        return Drawn(digit, mask, box)
+        mask[place] = silhouette(patch > _INK)
+        return Drawn(digit, mask, box_of(mask))
     return None
-
-
-def _silhouette(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """All between the first and the last pixel of ink of each row, and of the rows between."""
-    filled = np.logical_or.accumulate(ink, axis=1) & np.logical_or.accumulate(ink[:, ::-1], axis=1)[:, ::-1]
-    rows = np.flatnonzero(ink.any(axis=1))
-    for row in range(rows[0], rows[-1]):
-        if not filled[row].any():
-            filled[row] = filled[row - 1]
-    return filled
 
 
 def digits_of(pictures: Sequence[Scene]) -> list[int]:
@@ -153,36 +97,9 @@ def with_json(files: Files, name: str, change: Callable[[Any], object]) -> Files
 
 def instances(pictures: Sequence[Scene], masks: str = "none", first_id: int = 1) -> dict[str, Any]:
     """COCO's instances. Category ids are digits + first_id; masks are none, polygons, rle or counts."""
-    annotations: list[dict[str, Any]] = []
-    for index, scene in enumerate(pictures):
-        for one in scene.drawn:
-            x1, y1, x2, y2 = one.box
-            annotation = {
-                "id": len(annotations) + 1,
-                "image_id": index + 1,
-                "category_id": one.digit + first_id,
-                "bbox": [x1, y1, x2 - x1, y2 - y1],
-                "area": one.area,
-                "iscrowd": 0,
-            }
-            if masks != "none":
-                annotation["segmentation"] = segmentation(one, masks)
-            annotations.append(annotation)
-    listed = [
-        {"id": index + 1, "file_name": scene.name, "width": scene.size[0], "height": scene.size[1]}
-        for index, scene in enumerate(pictures)
-    ]
-    categories = [{"id": digit + first_id, "name": NAMES[digit]} for digit in digits_of(pictures)]
-    return {"images": listed, "annotations": annotations, "categories": categories}
-
-
-def segmentation(drawn: Drawn, kind: str) -> Any:
-    """A mask as COCO has it: polygons, a compressed rle, or one whose counts are a list."""
-    if kind == "polygons":
-        return [drawn.polygon()]
-    rle = encode(drawn.mask)
-    counts = compress(rle.runs) if kind == "rle" else rle.runs.tolist()
-    return {"size": [rle.height, rle.width], "counts": counts}
+    return coco_instances(
+        pictures, masks=None if masks == "none" else cast("MaskKind", masks), first_id=first_id
+    )
 
 
 def coco(pictures: Sequence[Scene], masks: str = "none", first_id: int = 1, top: str = "images/") -> Files:
@@ -237,7 +154,7 @@ def _line(scene: Scene) -> dict[str, Any]:
 
 
 def _mask(drawn: Drawn, masks: str) -> dict[str, Any]:
-    return {} if masks == "none" else {"mask": segmentation(drawn, masks)}
+    return {} if masks == "none" else {"mask": segmentation(drawn, cast("MaskKind", masks))}
 
 
 def unet(

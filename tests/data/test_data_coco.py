@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.data.detection_data import NAMES, coco, count_of, scenes, with_json
+from tests.data.detection_data import coco, count_of, scenes, with_json
 from tests.data.digit_images import encoded
 from tests.data.looking import errors, is_read_or_refused, look, warnings
 from tests.data.pet_data import archive
@@ -16,6 +16,7 @@ from tunesmith.data.coco_data import ANNOTATIONS, CocoData
 from tunesmith.data.coco_reading import parse_coco
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.findings import Findings
+from tunesmith.data.scenes import NAMES
 
 PICTURES = scenes(4)
 DETECTION, MAL, MASKS = (
