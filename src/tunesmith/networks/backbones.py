@@ -30,6 +30,8 @@ _FAN = "timm has no FAN; this is XCiT, from whose design FAN comes"
 _SWIGLU = "its feed-forward layers use GELU instead of SwiGLU"
 _CLIPA = "it is CLIP's vision transformer, which pools by a class token"
 _RADIO = "it is the vision transformer of C-RADIO v3"
+_DINO = "it is Meta's DINOv2 of this size, not NVIDIA's"
+_NVCLIP = "it is an open CLIP vision transformer of this size, not NVIDIA's"
 _LARGEST_GCVIT = "it is the largest GC ViT that timm has"
 
 _PUBLISHED = {
@@ -54,6 +56,10 @@ _PUBLISHED = {
     "c_radio_v2_vit_base_patch16": Backbone("vit_base_patch16_radio_v3", _RADIO),
     "c_radio_v2_vit_large_patch16": Backbone("vit_large_patch16_radio_v3", _RADIO),
     "c_radio_v2_vit_huge_patch16": Backbone("vit_huge_patch16_radio_v3", _RADIO),
+    "vit_large_nvdinov2": Backbone("vit_large_patch14_dinov2", _DINO),
+    "vit_giant_nvdinov2": Backbone("vit_giant_patch14_reg4_dinov2", _DINO),
+    "vit_base_nvclip_16_siglip": Backbone("vit_base_patch16_siglip_224", _NVCLIP),
+    "vit_huge_nvclip_14_siglip": Backbone("vit_huge_patch14_clip_224", _NVCLIP),
     "gc_vit_xxtiny": Backbone("gcvit_xxtiny"),
     "gc_vit_xtiny": Backbone("gcvit_xtiny"),
     "gc_vit_tiny": Backbone("gcvit_tiny"),

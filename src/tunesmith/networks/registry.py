@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from tunesmith.networks import classification_pyt
+from tunesmith.networks import classification_pyt, segformer
 from tunesmith.networks.base import Network
 
 
@@ -16,7 +16,7 @@ class UnknownNetworkError(LookupError):
 @cache
 def networks() -> dict[str, Network]:
     """All networks by their name in the API."""
-    return {network.arch: network for network in (classification_pyt.NETWORK,)}
+    return {network.arch: network for network in (classification_pyt.NETWORK, segformer.NETWORK)}
 
 
 def get_network(arch: str) -> Network:
