@@ -48,7 +48,9 @@ class FeatureMaps(nn.Module):
         return cast("list[Tensor]", maps)
 
 
-def feature_maps(name: str, size: tuple[int, int], spec_path: str) -> FeatureMaps:
+def feature_maps(
+    name: str, size: tuple[int, int], spec_path: str, *, given: tuple[int, int] | None = None
+) -> FeatureMaps:
     """The feature maps of a timm model with random weights.
 
     Args:
@@ -56,6 +58,8 @@ def feature_maps(name: str, size: tuple[int, int], spec_path: str) -> FeatureMap
         size: height and width of the images in pixels; a model that cuts them into patches which do not
             divide it takes images scaled up a little.
         spec_path: the key that named the model, for messages.
+        given: the size of the images that it is to take, if that is another one: a model of a single stride
+            scales them to its own size, to which its weights belong.
 
     Raises:
         SpecError: timm has no such model, cannot build it for this size, or it has no four maps.
@@ -67,6 +71,7 @@ def feature_maps(name: str, size: tuple[int, int], spec_path: str) -> FeatureMap
         if published is None or not published.fixed_input_size:
             return FeatureMaps(timm.create_model(name, num_classes=0), size)
         patch = _patch(name)
+        size = size if patch > 1 else given or size
         whole = (-(-size[0] // patch) * patch, -(-size[1] // patch) * patch)
         return FeatureMaps(timm.create_model(name, num_classes=0, img_size=whole), whole)
     except _REFUSALS as error:

@@ -76,7 +76,10 @@ class DecodeHead(nn.Module):
         size = projected[0].shape[-2:]
         enlarged = [
             projected[0],
-            *(interpolate(one, size, mode="bilinear", align_corners=self.align_corners) for one in projected[1:]),
+            *(
+                interpolate(one, size, mode="bilinear", align_corners=self.align_corners)
+                for one in projected[1:]
+            ),
         ]
         mixed = self.batch_norm(self.linear_fuse(torch.cat(enlarged[::-1], dim=1))).relu()
         logits: Tensor = self.classifier(self.dropout(mixed))
@@ -143,17 +146,19 @@ def build(spec: SegformerSpec, num_classes: int, *, size: tuple[int, int] | None
     Args:
         spec: of the network.
         num_classes: the number of classes.
-        size: height and width of the images in pixels; the spec's square by default.
+        size: height and width of the images that it is to take, in pixels, if they are not the spec's square.
 
     Raises:
         SpecError: it cannot be built; the message names the key and the reason.
     """
     _check(spec)
     side = spec.dataset.segment.img_size
-    maps = _maps(spec.model.backbone.type, size or (side, side))
+    maps = _maps(spec.model.backbone.type, (side, side), size)
     head = spec.model.decode_head
     widths = [maps.widths[index] for index in head.in_index]
-    decoder = DecodeHead(widths, head.decoder_params["embed_dim"], num_classes, align_corners=head.align_corners)
+    decoder = DecodeHead(
+        widths, head.decoder_params["embed_dim"], num_classes, align_corners=head.align_corners
+    )
     return Segformer(maps, decoder, spec)
 
 
@@ -167,11 +172,13 @@ def checkpoint_filter_fn(weights: Mapping[str, Tensor], model: Segformer) -> dic
     return renamed
 
 
-def _maps(name: str, size: tuple[int, int]) -> FeatureMaps | MixTransformerMaps:
+def _maps(
+    name: str, size: tuple[int, int], given: tuple[int, int] | None
+) -> FeatureMaps | MixTransformerMaps:
     if published := MIX_TRANSFORMERS.get(name):
         config = SegformerConfig(depths=published.depths, hidden_sizes=published.widths)
         return MixTransformerMaps(SegformerModel(config))
-    return feature_maps(backbone_of(name).timm_name, size, "model.backbone.type")
+    return feature_maps(backbone_of(name).timm_name, size, "model.backbone.type", given=given)
 
 
 def _check(spec: SegformerSpec) -> None:
@@ -179,7 +186,12 @@ def _check(spec: SegformerSpec) -> None:
     problems = [
         SpecProblem(f"{_HEAD}.{key}", rule, value)
         for key, value, rule, right in (
-            ("in_index", head.in_index, "must hold numbers from 0 to 3, each once", _are_places(head.in_index)),
+            (
+                "in_index",
+                head.in_index,
+                "must hold numbers from 0 to 3, each once",
+                _are_places(head.in_index),
+            ),
             (
                 "feature_strides",
                 head.feature_strides,

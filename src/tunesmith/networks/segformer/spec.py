@@ -98,7 +98,10 @@ class Segment(Block):
     root_dir: str = filled_in("Folder of the data.", inert=FOLDERS)
     dataset: str = choice("SFDataset", ["SFDataset"], "Kind of the reader.", inert=FOLDERS)
     num_classes: int = integer(
-        2, "Number of classes; with the palette untouched too, as many as the masks have.", ge=2, math_cond=">0"
+        2,
+        "Number of classes; with the palette untouched too, as many as the masks have.",
+        ge=2,
+        math_cond=">0",
     )
     img_size: int = integer(256, "Side of the square that images are scaled to, in pixels.")
     batch_size: int = integer(8, "Images a step, on each GPU where several train together.", ge=1)

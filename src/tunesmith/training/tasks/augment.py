@@ -15,6 +15,9 @@ from tunesmith.specs.blocks.augmentation import RandomColor, RandomFlip, RandomR
 SMALLEST_CROP = 0.8
 """The share of the image's area that a random crop keeps at least."""
 
+Fill = float | dict[type, float]
+"""A value for new pixels, or one for each kind of tv_tensor."""
+
 _BLURRED = 0.5
 _BLUR_SIGMA = (0.1, 1.5)
 
@@ -27,7 +30,7 @@ def flips(spec: RandomFlip) -> Iterator[nn.Module]:
         yield v2.RandomHorizontalFlip(spec.hflip_probability)
 
 
-def turns(spec: RandomRotate, fill: float | dict[type, float] = 0) -> Iterator[nn.Module]:
+def turns(spec: RandomRotate, fill: Fill = 0) -> Iterator[nn.Module]:
     """Turn images by one of several angles.
 
     Args:
@@ -46,13 +49,14 @@ def turns(spec: RandomRotate, fill: float | dict[type, float] = 0) -> Iterator[n
         yield v2.RandomApply([v2.RandomChoice(ways)], spec.rotate_probability)
 
 
-def scaled_crops(spec: ScaleRandomCrop, size: int, section: str) -> Iterator[nn.Module]:
+def scaled_crops(spec: ScaleRandomCrop, size: int, section: str, fill: Fill = 0) -> Iterator[nn.Module]:
     """Enlarge, then cut out.
 
     Args:
         spec: whether, and by how much.
         size: the side of the images in pixels.
         section: where the section is, for messages: "dataset.augmentation".
+        fill: what is put around images that were made smaller.
 
     Raises:
         SpecError: the range cannot be used.
@@ -60,7 +64,7 @@ def scaled_crops(spec: ScaleRandomCrop, size: int, section: str) -> Iterator[nn.
     if spec.enable:
         scales = _scales(spec.scale_range, f"{section}.with_scale_random_crop.scale_range")
         yield v2.ScaleJitter((size, size), scales, antialias=True)
-        yield v2.RandomCrop(size, pad_if_needed=True)
+        yield v2.RandomCrop(size, pad_if_needed=True, fill=fill)
 
 
 def colours(spec: RandomColor) -> Iterator[nn.Module]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 import tunesmith
 from tunesmith.specs import SpecError, SpecProblem
 from tunesmith.specs.blocks.actions import Export
+from tunesmith.training.engine.weights import fit
 from tunesmith.training.tasks.image_format import ImageFormat
 
 INPUT = "input_1"
@@ -85,6 +86,19 @@ def graph_format(metadata: Mapping[str, str]) -> ImageFormat:
     except (KeyError, ValueError) as error:
         rule = "must be a model exported by tunesmith: its metadata do not say what images it takes"
         raise SpecError([SpecProblem("model.onnx", rule, dict(metadata))]) from error
+
+
+def load_resized(model: nn.Module, weights: Mapping[str, Tensor], given: ImageFormat) -> None:
+    """Fill in weights that were trained at another size; position embeddings are interpolated.
+
+    Raises:
+        SpecError: the model works at the trained size alone.
+    """
+    fitting = fit(model, weights)
+    if fitting.missing or fitting.mismatched:
+        rule = "must be left at its default: this backbone works at the trained size alone"
+        sizes = (("export.input_height", given.height), ("export.input_width", given.width))
+        raise SpecError([SpecProblem(path, rule, value) for path, value in sizes])
 
 
 def _text(numbers: Sequence[float]) -> str:

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from tunesmith.networks.classification_pyt.model import Classifier
-from tunesmith.specs import SpecError, SpecProblem
-from tunesmith.training.engine.weights import fit
 from tunesmith.training.tasks.base import ExportPlan
 from tunesmith.training.tasks.graphs import INPUT, Spread, describe_input, example_of
 from tunesmith.training.tasks.image_format import ImageFormat
@@ -52,17 +49,3 @@ def export_plan(
         metadata={**describe_input(given), **facts},
         labels=classes,
     )
-
-
-def load_resized(model: Classifier, weights: Mapping[str, Tensor], given: ImageFormat) -> None:
-    """Fill in weights that were trained at another size; position embeddings are interpolated.
-
-    Raises:
-        SpecError: the backbone works at the trained size alone.
-    """
-    own = {name.removeprefix("net."): value for name, value in weights.items()}
-    fitting = fit(model.net, own)
-    if fitting.missing or fitting.mismatched:
-        rule = "must be left at its default: this backbone works at the trained size alone"
-        sizes = (("export.input_height", given.height), ("export.input_width", given.width))
-        raise SpecError([SpecProblem(path, rule, value) for path, value in sizes])

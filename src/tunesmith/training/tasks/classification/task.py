@@ -32,7 +32,7 @@ from tunesmith.training.tasks.classification.images import ImageBatch, ImageSour
 from tunesmith.training.tasks.classification.metrics import ClassificationMeter
 from tunesmith.training.tasks.classification.predictions import InferenceReport, Sheets
 from tunesmith.training.tasks.classification.training import ClassificationTraining, LogisticTraining
-from tunesmith.training.tasks.graphs import graph_format, graph_input, noise_of
+from tunesmith.training.tasks.graphs import graph_format, graph_input, load_resized, noise_of
 from tunesmith.training.tasks.image_format import ImageFormat
 from tunesmith.training.tasks.pixels import Pixels
 
@@ -154,7 +154,8 @@ class Classification(Task[ImageBatch]):
         if given == self.form:
             model.load_state_dict(weights)
         else:
-            export.load_resized(model, weights, given)
+            own = {name.removeprefix("net."): value for name, value in weights.items()}
+            load_resized(model.net, own, given)
         facts = {"model_name": self.spec.model_name, "backbone": self.spec.model.backbone.type}
         return export.export_plan(model, self.form, given, self.classes, facts)
 

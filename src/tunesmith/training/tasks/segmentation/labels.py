@@ -1,0 +1,134 @@
+"""What the values of masks mean: classes, and colours to draw them in."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+
+from tunesmith.networks.segformer.spec import PALETTE, Segment
+from tunesmith.specs import SpecError, SpecProblem
+
+IGNORED = 255
+"""The label of pixels that neither train nor count."""
+
+UNKNOWN = -1
+_VALUES = 256
+_PALETTE = "dataset.segment.palette"
+_CLASSES = "dataset.segment.num_classes"
+
+Table = NDArray[np.int16]
+"""The label of each of the 256 values of a mask: a class, IGNORED or UNKNOWN."""
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes of a model and the values of masks that stand for them.
+
+    Attributes:
+        classes: their names; the index is the label.
+        values: of each class, the values of masks that mean it.
+        colours: of each class.
+        widens: two classes may be given as 0 and 255.
+    """
+
+    classes: tuple[str, ...]
+    values: tuple[tuple[int, ...], ...]
+    colours: tuple[Colour, ...]
+    widens: bool
+
+    def table(self, found: Collection[int] | None) -> Table:
+        """The label of each value, in masks that hold these values; None if nobody counted them."""
+        table = np.full(_VALUES, UNKNOWN, np.int16)
+        table[IGNORED] = IGNORED
+        for label, values in enumerate(self.values):
+            table[list(values)] = label
+        if self.widens and len(self.classes) == 2 and (found is None or 1 not in found):
+            table[IGNORED] = table[1] if table[1] >= 0 else IGNORED
+        return table
+
+
+def labels_for(segment: Segment, found: Collection[int] | None) -> Labels:
+    """The labels that a spec describes, for masks that hold these values.
+
+    Where the spec leaves both palette and number of classes at their defaults, the values of the masks count.
+
+    Raises:
+        SpecError: palette and number of classes cannot be used, or not together.
+    """
+    untouched, values = Segment(), set(found or ()) - {IGNORED}
+    if segment.palette != untouched.palette:
+        return _of_palette(segment)
+    if segment.num_classes != untouched.num_classes:
+        return _numbered(segment.num_classes, segment)
+    if values <= {0, 1}:
+        return _of_palette(segment)
+    return _numbered(max(values) + 1, segment)
+
+
+def labels_of(segment: Segment, classes: tuple[str, ...]) -> Labels:
+    """The labels of a model that exists: the spec is that which trained it."""
+    labels = _of_palette(segment)
+    return labels if labels.classes == classes else _numbered(len(classes), segment)
+
+
+def _of_palette(segment: Segment) -> Labels:
+    entries = [_entry(place, given) for place, given in enumerate(segment.palette)]
+    names = tuple(dict.fromkeys(name for _, name, _ in entries))
+    untouched = Segment()
+    if len(names) < 2:
+        raise SpecError([SpecProblem(_PALETTE, "must name two mapping_class or more", list(names))])
+    if len({value for value, _, _ in entries}) < len(entries):
+        raise SpecError([SpecProblem(_PALETTE, "must have each label_id once", [one[0] for one in entries])])
+    if segment.num_classes not in (untouched.num_classes, len(names)):
+        rule = f"must be the number of mapping_class in the palette, {len(names)}, or left at its default"
+        raise SpecError([SpecProblem(_CLASSES, rule, segment.num_classes)])
+    values = tuple(tuple(value for value, name, _ in entries if name == one) for one in names)
+    given = tuple(next(colour for _, name, colour in entries if name == one) for one in names)
+    # The colours of the published default are two blacks, which nobody can tell apart.
+    colours = given if segment.palette != PALETTE and all(given) else distinct_colours(len(names))
+    return Labels(
+        names, values, tuple(one or (0, 0, 0) for one in colours), segment.label_transform == "norm"
+    )
+
+
+def _numbered(count: int, segment: Segment) -> Labels:
+    """Classes that are known by their values."""
+    if count >= IGNORED:
+        raise SpecError([SpecProblem(_CLASSES, f"must be below {IGNORED}: masks have 8 bits", count)])
+    names = tuple(str(value) for value in range(count))
+    values = tuple((value,) for value in range(count))
+    return Labels(names, values, distinct_colours(count), segment.label_transform == "norm")
+
+
+def distinct_colours(count: int) -> tuple[Colour, ...]:
+    """Colours that can be told apart: twenty by hand, further ones round the circle of hues."""
+    chosen = colormaps["tab20"].colors if count <= 20 else colormaps["hsv"](np.arange(count) / count)[:, :3]
+    return tuple((int(r * 255), int(g * 255), int(b * 255)) for r, g, b in chosen[:count])
+
+
+def _entry(place: int, given: Mapping[str, Any]) -> tuple[int, str, Colour | None]:
+    path = f"{_PALETTE}[{place}]"
+    value, name, rgb = given.get("label_id"), given.get("mapping_class"), given.get("rgb")
+    name = name or given.get("seg_class")
+    problems = []
+    if type(value) is not int or not 0 <= value < _VALUES:
+        problems.append(SpecProblem(f"{path}.label_id", "must be a value of a mask, 0 to 255", value))
+    if not isinstance(name, str) or not name:
+        problems.append(SpecProblem(f"{path}.mapping_class", "must be the name of a class", name))
+    if rgb is not None and not _is_colour(rgb):
+        problems.append(SpecProblem(f"{path}.rgb", "must hold three numbers from 0 to 255", rgb))
+    if unknown := given.keys() - {"label_id", "mapping_class", "seg_class", "rgb"}:
+        rule = "may have label_id, mapping_class, seg_class and rgb"
+        problems.append(SpecProblem(path, rule, sorted(unknown)))
+    if problems:
+        raise SpecError(problems)
+    return int(value or 0), str(name), (rgb[0], rgb[1], rgb[2]) if rgb else None
+
+
+def _is_colour(rgb: Any) -> bool:
+    return isinstance(rgb, list) and len(rgb) == 3 and all(type(one) is int and 0 <= one < 256 for one in rgb)
