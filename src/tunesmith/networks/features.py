@@ -17,8 +17,8 @@ _REFUSALS = (TypeError, ValueError, AssertionError, RuntimeError, KeyError, Attr
 class FeatureMaps(nn.Module):
     """Four maps of a timm model: (batch, width, height, width) each.
 
-    A pyramid gives its last four stages. A model of a single stride, such as ViT, gives the maps of four of its
-    layers, evenly spread.
+    A pyramid gives its last four stages. A model of a single stride, such as ViT, gives the maps of four of
+    its layers, evenly spread.
 
     Attributes:
         net: the timm model without its classifier.
@@ -83,8 +83,8 @@ def feature_maps(
 def _patch(name: str) -> int:
     """The side of the patches that a model of a single stride cuts images into; 1 for others."""
     with torch.device("meta"):  # costs neither memory nor random numbers
-        facts = timm.create_model(name, num_classes=0).feature_info
-    strides = {int(fact["reduction"]) for fact in facts}
+        net: Any = timm.create_model(name, num_classes=0)
+    strides = {int(fact["reduction"]) for fact in net.feature_info}
     return strides.pop() if len(strides) == 1 else 1
 
 

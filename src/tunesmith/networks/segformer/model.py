@@ -85,6 +85,9 @@ class DecodeHead(nn.Module):
         logits: Tensor = self.classifier(self.dropout(mixed))
         return logits
 
+    def _enlarged(self, features: Tensor, size: torch.Size) -> Tensor:
+        return interpolate(features, size, mode="bilinear", align_corners=self.align_corners)
+
 
 class Segformer(nn.Module):
     """Normalised images (batch, 3, height, width) to logits (batch, classes, height / 4, width / 4).
@@ -189,7 +192,7 @@ def _check(spec: SegformerSpec) -> None:
             (
                 "in_index",
                 head.in_index,
-                "must hold numbers from 0 to 3, each once",
+                "must hold some of 0 to 3, each once",
                 _are_places(head.in_index),
             ),
             (

@@ -34,7 +34,7 @@ class Backbone(Block):
     type: Annotated[str, Others(own_names, TIMM_PREFIX)] = choice(
         "fan_small_12_p4_hybrid",
         BACKBONES,
-        "Backbone by its published name, mit_b0 to mit_b5 of SegFormer itself, or the name of any timm model; "
+        "Backbone by its published name, mit_b0 to mit_b5 of SegFormer itself, or any timm model; "
         "timm/NAME takes a name unseen.",
     )
     feat_downsample: bool = flag(False, "Halve the last feature map.")
@@ -99,7 +99,7 @@ class Segment(Block):
     dataset: str = choice("SFDataset", ["SFDataset"], "Kind of the reader.", inert=FOLDERS)
     num_classes: int = integer(
         2,
-        "Number of classes; with the palette untouched too, as many as the masks have.",
+        "Number of classes; untouched like the palette, as many as the masks have.",
         ge=2,
         math_cond=">0",
     )
@@ -117,7 +117,7 @@ class Segment(Block):
     )
     palette: list[dict[str, Any]] = array(
         PALETTE,
-        "What the values of masks mean: label_id (the value), mapping_class (the class; values may share one), "
+        "What the values of masks mean: label_id (the value), mapping_class (the class; several may be one), "
         "rgb (its colour in pictures) and seg_class. Values that are not in it are refused, 255 is ignored.",
         automl=False,
     )

@@ -87,7 +87,7 @@ class Masks:
         if (labels == UNKNOWN).any():
             value = int(values[labels == UNKNOWN][0])
             raise DatasetError(
-                f"The mask {sample.mask.name} has the value {value}, which is no class: give it to a class in "
+                f"The mask {sample.mask.name} has the value {value}, which is no class: name it in "
                 "dataset.segment.palette, set dataset.segment.num_classes, or write 255 for what is ignored."
             )
         image = Image.fromarray(labels.astype(np.uint8))

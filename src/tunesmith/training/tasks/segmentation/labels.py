@@ -107,8 +107,9 @@ def _numbered(count: int, segment: Segment) -> Labels:
 
 def distinct_colours(count: int) -> tuple[Colour, ...]:
     """Colours that can be told apart: twenty by hand, further ones round the circle of hues."""
-    chosen = colormaps["tab20"].colors if count <= 20 else colormaps["hsv"](np.arange(count) / count)[:, :3]
-    return tuple((int(r * 255), int(g * 255), int(b * 255)) for r, g, b in chosen[:count])
+    places = np.arange(count)
+    chosen = colormaps["tab20"](places) if count <= 20 else colormaps["hsv"](places / count)
+    return tuple((int(r), int(g), int(b)) for r, g, b, _ in np.asarray(chosen) * 255)
 
 
 def _entry(place: int, given: Mapping[str, Any]) -> tuple[int, str, Colour | None]:

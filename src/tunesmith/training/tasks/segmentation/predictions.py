@@ -100,7 +100,7 @@ class InferenceReport:
 
 
 def mask_names(names: Sequence[str]) -> list[str]:
-    """Of each image the path of its mask: with the ending .png, behind its own ending where two would clash."""
+    """Of each image the path of its mask: ending in .png, behind its own ending where two would clash."""
     plain = [str(Path(name).with_suffix(".png")) for name in names]
     times = Counter(plain)
     return [f"{name}.png" if times[one] > 1 else one for name, one in zip(names, plain, strict=True)]
