@@ -122,13 +122,16 @@ class Bench:
         self.secrets: dict[str, Mapping[str, str]] = {}
         self.patience = patience
 
-    def dataset(self, source: Path, name: str = "digits") -> DatasetInput:
-        """A dataset in a folder, which a job pulls when it needs it."""
+    def dataset(
+        self, source: Path, name: str = "digits", kind: str = "image_classification classification_pyt"
+    ) -> DatasetInput:
+        """A dataset in a folder, which a job pulls when it needs it; its kind is type and format."""
+        dataset_type, dataset_format = kind.split()
         return DatasetInput(
             id=uuid4(),
             name=name,
-            type="image_classification",
-            format="classification_pyt",
+            type=dataset_type,
+            format=dataset_format,
             source=Location(store=FolderStore(id=name, path=source)),
             cache=self.root / "caches" / name,
         )
@@ -142,6 +145,7 @@ class Bench:
         stop: threading.Event | None = None,
         job_id: UUID | None = None,
         store: Store | None = None,
+        network: str = "classification_pyt",
         **request: Any,
     ) -> Run:
         """A job that is ready to run.
@@ -157,7 +161,7 @@ class Bench:
             JobRequest(
                 job_id=job_id,
                 action=action,
-                network="classification_pyt",
+                network=network,
                 specs=nested(specs),
                 results=ResultsTarget(location=results),
                 **request,

@@ -11,6 +11,7 @@ from transformers.models.segformer.modeling_segformer import SegformerModel
 
 from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.features import FeatureMaps, feature_maps
+from tunesmith.networks.published import renamed
 from tunesmith.networks.segformer.backbones import MIX_TRANSFORMERS
 from tunesmith.networks.segformer.spec import SegformerSpec
 from tunesmith.specs import SpecError, SpecProblem
@@ -165,14 +166,17 @@ def build(spec: SegformerSpec, num_classes: int, *, size: tuple[int, int] | None
     return Segformer(maps, decoder, spec)
 
 
-def checkpoint_filter_fn(weights: Mapping[str, Tensor], model: Segformer) -> dict[str, Tensor]:  # noqa: ARG001 - the form that weights are converted in
-    """Published weights of the whole model under the names that they have here."""
-    renamed = {}
-    for name, value in weights.items():
-        inner = name.removeprefix("decode_head.").replace("linear_c.", "linear_projections.")
-        inner = inner.replace("linear_pred.", "classifier.")
-        renamed[f"decode_head.{inner}" if name.startswith("decode_head.") else f"maps.net.{name}"] = value
-    return renamed
+def checkpoint_filter_fn(weights: Mapping[str, Tensor], model: Segformer) -> dict[str, Tensor]:
+    """Published weights of the whole model under the names that they have here: what `fit` looks for."""
+    head = {
+        name.replace("linear_c.", "linear_projections."): value
+        for name, value in weights.items()
+        if name.startswith("decode_head.")
+    }
+    rest = {name: value for name, value in weights.items() if name not in head and "decode_head" not in name}
+    if isinstance(model.maps, MixTransformerMaps):
+        rest = renamed(model.maps.net, rest)
+    return head | {f"maps.net.{name}": value for name, value in rest.items()}
 
 
 def _maps(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +18,9 @@ from tunesmith.storage.errors import InvalidKeyError, StorageFileMissingError
 from tunesmith.storage.locations import Location
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # Where training programs keep the weights inside a checkpoint, and what they put before each name.
 _NESTS = (
@@ -177,7 +180,13 @@ def _agreeing(named: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> int:
 
 
 def _converted(model: nn.Module, named: dict[str, Tensor]) -> dict[str, Tensor]:
-    """As timm converts published weights of the model's family: old names, positions of other image sizes."""
+    """As the model's library converts published weights: old names, positions of other image sizes."""
+    if type(model).__module__.startswith("transformers."):
+        from tunesmith.networks.published import (
+            renamed,  # only those who have such a model wait for its import
+        )
+
+        return renamed(cast("PreTrainedModel", model), named)
     convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     if convert is None:
         return named

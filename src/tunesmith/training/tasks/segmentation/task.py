@@ -15,7 +15,7 @@ from tunesmith.training.engine.training import Training
 from tunesmith.training.engine.weights import load_weights, workspace_file
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
-from tunesmith.training.tasks.graphs import graph_format, graph_input, load_resized, noise_of
+from tunesmith.training.tasks.graphs import example_of, graph_format, graph_input, load_resized, noise_of
 from tunesmith.training.tasks.image_format import ImageFormat
 from tunesmith.training.tasks.segmentation import export, settings
 from tunesmith.training.tasks.segmentation.augment import build_variation
@@ -98,6 +98,14 @@ class Segmentation(Task[SegmentBatch]):
     def inputs(self, batch: SegmentBatch) -> Tensor:
         """The images."""
         return batch.images
+
+    def example_input(self) -> Tensor:
+        """An image of the trained size."""
+        return example_of(self.form)[:1]
+
+    def output_layers(self, model: nn.Module) -> tuple[nn.Module, ...]:
+        """The classifier of the pixels."""
+        return (cast("Any", model).decode_head.classifier,)
 
     def training_data(self) -> TrainingData[SegmentBatch]:
         """The images of the request, held in memory if they are few."""
