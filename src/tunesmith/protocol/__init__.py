@@ -13,9 +13,10 @@ from tunesmith.protocol.events import (
     Progress,
     Started,
 )
-from tunesmith.protocol.folder import DISK_FULL, EventTail, JobFolder
+from tunesmith.protocol.folder import DISK_FULL, ENDINGS, EventTail, JobFolder, append_bytes
 from tunesmith.protocol.launch import Launch
 from tunesmith.protocol.lease import Lease
+from tunesmith.protocol.reports import MOST_EVENTS_BYTES, MOST_LOG_BYTES, Gap, Receipt, Report
 from tunesmith.protocol.request import (
     DatasetInput,
     Direction,
@@ -29,6 +30,9 @@ from tunesmith.protocol.request import (
 
 __all__ = [
     "DISK_FULL",
+    "ENDINGS",
+    "MOST_EVENTS_BYTES",
+    "MOST_LOG_BYTES",
     "Cause",
     "CheckpointSaved",
     "DatasetInput",
@@ -37,6 +41,7 @@ __all__ = [
     "Event",
     "EventTail",
     "Failed",
+    "Gap",
     "Heartbeat",
     "Interrupted",
     "JobFolder",
@@ -49,7 +54,10 @@ __all__ = [
     "Note",
     "ParentInput",
     "Progress",
+    "Receipt",
+    "Report",
     "Resources",
     "ResultsTarget",
     "Started",
+    "append_bytes",
 ]

@@ -14,6 +14,23 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """How a file system says that it takes no more."""
 _RESERVE_BYTES = 1 << 16
 
+ENDINGS = (Done, Failed, Interrupted)
+"""The events that say how a job ended."""
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Write at the end of a file.
+
+    Raises:
+        OSError: the file system does not take it; a part may have been written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    finally:
+        os.close(descriptor)
+
 
 class JobFolder:
     """One job's folder: request.json, events.jsonl, log.txt, results/ and scratch/."""
@@ -35,11 +52,11 @@ class JobFolder:
         whole = self.request_path.with_suffix(".new")
         whole.write_text(request.model_dump_json(indent=1), encoding="utf-8")
         whole.replace(self.request_path)
-        self._end_torn_line()
+        self.end_torn_line()
         with self.reserve_path.open("ab") as reserve:
             os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
 
-    def _end_torn_line(self) -> None:
+    def end_torn_line(self) -> None:
         """A worker killed while it wrote leaves half a line: the next run must not write behind it."""
         if self.events_path.exists() and (size := self.events_path.stat().st_size):
             with self.events_path.open("r+b") as events:
@@ -61,20 +78,12 @@ class JobFolder:
         """
         line = EVENT.dump_json(event) + b"\n"
         try:
-            self._write(line)
+            append_bytes(self.events_path, line)
         except OSError as error:
-            if error.errno not in DISK_FULL or not isinstance(event, Done | Failed | Interrupted):
+            if error.errno not in DISK_FULL or not isinstance(event, ENDINGS):
                 raise
             self.reserve_path.unlink(missing_ok=True)
-            self._write(b"\n" + line)  # what came before may have been written in part
-
-    def _write(self, data: bytes) -> None:
-        descriptor = os.open(self.events_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            while data:
-                data = data[os.write(descriptor, data) :]
-        finally:
-            os.close(descriptor)
+            append_bytes(self.events_path, b"\n" + line)  # what came before may have been written in part
 
     def events_size(self) -> int:
         """Bytes of events that are here."""
@@ -112,4 +121,4 @@ class EventTail:
             try:
                 yield EVENT.validate_json(line)
             except ValidationError:
-                continue  # half a line of a killed worker, see JobFolder._end_torn_line
+                continue  # half a line of a killed worker, see JobFolder.end_torn_line

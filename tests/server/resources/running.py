@@ -9,7 +9,8 @@ from tests.server.resources.house import House, Lab
 from tunesmith.protocol import Done, Event, JobFolder
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.installation import installation_id
-from tunesmith.server.scheduling.folding import begin_attempt, fold, ran_here, take_rest_of_log
+from tunesmith.server.scheduling.attempts import begin_attempt, ran_here
+from tunesmith.server.scheduling.folding import fold, take_rest_of_log
 from tunesmith.server.tables import Job, JobLog
 
 

@@ -10,7 +10,7 @@ from tunesmith.server.kit.database import Base
 from tunesmith.server.kit.errors import BadRequestError
 
 _OF_A_RUN = ("lease_owner", "lease_token", "ran_on", "restarts", "queue", "blocked_by")
-_OF_A_MACHINE = ("gpu_ids", "memory_mb", "nodes")
+_OF_A_MACHINE = ("gpu_ids", "memory_mb", "nodes", "events_base", "log_base")
 OURS = frozenset({"org_id", "user_id", *_OF_A_RUN, *_OF_A_MACHINE})
 """Columns that a restore sets, or leaves as they are by themselves: whose a row is, who runs it and where."""
 

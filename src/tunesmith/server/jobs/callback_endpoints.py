@@ -5,13 +5,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
+from tunesmith.protocol import Gap, Receipt, Report
 from tunesmith.server.jobs import callbacks
+from tunesmith.server.jobs.arrivals import ARRIVALS
 from tunesmith.server.jobs.dependencies import OwnerDep
+from tunesmith.server.jobs.reports import take_report
 from tunesmith.server.jobs.schemas import LogUpdate, NextToken, StatusUpdate
 from tunesmith.server.kit.dependencies import BearerDep, OrgName, ReadSession, SettingsDep, SignerDep
 from tunesmith.server.kit.disk import require_room
 from tunesmith.server.kit.errors import ForbiddenError, UnauthorizedError
 from tunesmith.server.kit.ids import PathId
+from tunesmith.server.kit.wire import ErrorRsp
 
 router = APIRouter()
 
@@ -60,3 +64,29 @@ def update_log(
     folder = callbacks.folder_for_report(session, org_name, owner, job_id, settings)
     callbacks.report_log(folder, request.log_contents)
     return NextToken(token=signer.sign_job(job_id))
+
+
+class GapRsp(Gap, ErrorRsp):
+    """A piece before the one that was reported is missing."""
+
+
+@router.post(
+    "/jobs/{job_id}:report",
+    responses={
+        409: {"model": GapRsp | ErrorRsp, "description": "Not the last attempt, or a piece is missing"},
+        421: {"model": ErrorRsp, "description": "Another server runs the job"},
+    },
+)
+def report(
+    job_id: ReportingDep,
+    org_name: OrgName,
+    owner: OwnerDep,
+    request: Report,
+    session: ReadSession,
+    settings: SettingsDep,
+    signer: SignerDep,
+) -> Receipt:
+    """Send what a worker wrote on a node of a cluster. The same piece twice counts once."""
+    taken = take_report(session, org_name, owner, job_id, settings, request)
+    ARRIVALS.tell(job_id)
+    return Receipt(**taken.model_dump(), token=signer.sign_job(job_id))

@@ -17,6 +17,7 @@ from tunesmith.protocol import Event, JobFolder, Metrics, Progress
 from tunesmith.server.jobs.details import number_or_none, seconds_or_none
 from tunesmith.server.jobs.repository import Owner, get_job
 from tunesmith.server.jobs.states import ACTIVE
+from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.errors import BadRequestError, ConflictError, ForbiddenError
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.kit.wire import check_json
@@ -37,13 +38,24 @@ def folder_for_report(
         ForbiddenError: it is of another organisation than the URL says.
         ConflictError: it does not run.
     """
-    job = get_job(session, owner, job_id)
-    if session.scalar(select(Org.name).where(Org.id == job.org_id)) != org_name:
-        raise ForbiddenError(f"The job is not of organisation {org_name!r}")
+    job = reporting_job(session, org_name, owner, job_id)
     folder = JobFolder(settings.jobs_dir / str(job_id))
     if job.status not in ACTIVE or not folder.root.is_dir():
         raise ConflictError(f"Job {job_id} is {job.status}: only jobs that run can report")
     return folder
+
+
+def reporting_job(session: Session, org_name: str, owner: Owner, job_id: UUID) -> Job:
+    """The job that reports.
+
+    Raises:
+        NotFoundError: the experiment or dataset has no such job.
+        ForbiddenError: it is of another organisation than the URL says.
+    """
+    job = get_job(session, owner, job_id)
+    if session.scalar(select(Org.name).where(Org.id == job.org_id)) != org_name:
+        raise ForbiddenError(f"The job is not of organisation {org_name!r}")
+    return job
 
 
 def report_status(folder: JobFolder, status: str) -> None:

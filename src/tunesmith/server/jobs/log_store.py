@@ -20,6 +20,8 @@ from tunesmith.server.jobs.tables import Job, JobLog
 MEBIBYTE = 1 << 20
 KEPT_HEAD = 4 * MEBIBYTE
 KEPT_TAIL = 12 * MEBIBYTE
+ALL_TAKEN = 1 << 62
+"""Noted for a server whose file has nothing that is not in the database: more than any file is long."""
 MOST_AT_ONCE = MEBIBYTE
 """Bytes that one transaction takes: what follows is taken by the next one."""
 ROW_BYTES = 1 << 16
@@ -57,6 +59,18 @@ def is_long(folder: JobFolder) -> bool:
 def left_in(job: Job, folder: JobFolder, source: str) -> int:
     """How many bytes of the folder's log were not taken yet."""
     return max(0, _size(folder) - taken_of(job, source))
+
+
+def move_log(job: Job, folder: JobFolder, source: str) -> int:
+    """Another server goes on with an attempt, whose worker sends it all that the database has not got.
+
+    So what the files of both servers have beyond that comes again, and is not to be taken from there.
+    Returns how much of the former server's file is in the database.
+    """
+    former = job.ran_on or ""
+    taken = taken_of(job, former)
+    job.log_offsets = job.log_offsets | {former: ALL_TAKEN, source: _size(folder)}
+    return taken
 
 
 def take_log(session: Session, job: Job, folder: JobFolder, source: str) -> bool:

@@ -38,6 +38,8 @@ class Job(Record):
     `slot` to `nodes` are what it occupies while it runs (see `scheduling.resources.Demand`), `queue` and
     `blocked_by` how far it has come while it waits (see `jobs.queue`). `restarts` counts lost workers,
     `attempt` all workers; `ran_on` is the server of the last one, whose job folder the offset is of.
+    `events_base` and `log_base` are where the last attempt begins in the files of that folder; negative where
+    it began in the folder of another server (see `scheduling.attempts`).
     """
 
     __tablename__ = "jobs"
@@ -75,8 +77,10 @@ class Job(Record):
     waits_for: Mapped[str] = mapped_column(Text, default="")
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     events_offset: Mapped[int] = mapped_column(default=0)
+    events_base: Mapped[int] = mapped_column(BigInteger, default=0)
     log_size: Mapped[int] = mapped_column(BigInteger, default=0)
     log_offsets: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    log_base: Mapped[int] = mapped_column(BigInteger, default=0)
     attempt: Mapped[int] = mapped_column(default=0)
     restarts: Mapped[int] = mapped_column(default=0)
     ran_on: Mapped[str | None] = mapped_column(String(64), default=None)

@@ -8,7 +8,9 @@ ServiceError            any refusal: a sentence, an HTTP status
 ├── NotFoundError       404
 ├── ConflictError       409
 ├── PreconditionError   412
+├── TooLargeError       413
 ├── RangeError          416, with the size of what is there
+├── MisdirectedError    421
 ├── RateLimitedError    429
 └── UnavailableError    503
 
@@ -101,6 +103,12 @@ class PreconditionError(ServiceError):
     status = 412
 
 
+class TooLargeError(ServiceError):
+    """There is more in the request than one may hold."""
+
+    status = 413
+
+
 class RangeError(ServiceError):
     """What is asked for lies behind the end."""
 
@@ -112,6 +120,12 @@ class RangeError(ServiceError):
 
     def headers(self) -> dict[str, str]:
         return {"Content-Range": f"bytes */{self._size}"}
+
+
+class MisdirectedError(ServiceError):
+    """Another server of the same installation is to be asked this."""
+
+    status = 421
 
 
 class RateLimitedError(ServiceError):

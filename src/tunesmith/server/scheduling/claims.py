@@ -33,6 +33,10 @@ _IN_SHORT = select(
 """What decides of a waiting job, without its specs and inputs, which may be large."""
 
 
+class LeaseLostError(Exception):
+    """Another server has the job now; this one must no longer write to it."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A job that this server runs now, and what it occupies. `first`: it has never had a worker."""
@@ -105,6 +109,18 @@ def take_over(
 def release(session: Session, token: UUID) -> None:
     """Let go of a job that has not ended, so that whichever server has room goes on with it."""
     session.execute(update(Job).where(Job.lease_token == token).values(lease_owner=None, lease_token=None))
+
+
+def held_job(session: Session, job_id: UUID, token: UUID) -> Job:
+    """The job that this server holds, locked.
+
+    Raises:
+        LeaseLostError: the lease is another's.
+    """
+    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update(key_share=True)).one_or_none()
+    if job is None or job.lease_token != token:
+        raise LeaseLostError
+    return job
 
 
 def still_held(session: Session, tokens: Collection[UUID]) -> set[UUID]:

@@ -5,16 +5,15 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tunesmith.protocol import Cause, Done, Event, EventTail, Failed, Interrupted, JobFolder
+from tunesmith.protocol import ENDINGS, Cause, Done, Event, EventTail, Failed, JobFolder
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
-from tunesmith.server.jobs.log_store import MOST_AT_ONCE, begin_log, is_long, left_in, take_log
+from tunesmith.server.jobs.log_store import MOST_AT_ONCE, is_long, left_in, take_log
 from tunesmith.server.jobs.news import NEWS
 from tunesmith.server.jobs.queue import release as release_waiting
 from tunesmith.server.jobs.states import TERMINAL, Status, transition
@@ -22,13 +21,9 @@ from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.database import LOCK, Database, after_commit
 from tunesmith.server.metrics.jobs import note_restart
 from tunesmith.server.models.pulls import set_pulled
-from tunesmith.server.scheduling.claims import release
+from tunesmith.server.scheduling.claims import held_job, release
 
 _LOG_TAIL_LINES = 20
-
-
-class LeaseLostError(Exception):
-    """Another server has the job now; this one must no longer write to it."""
 
 
 def fold(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bool:
@@ -43,7 +38,7 @@ def fold(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bo
     while is_long(folder) and _take_much(database, job_id, token, folder):
         pass
     with database.write() as session:
-        job = _held(session, job_id, token)
+        job = held_job(session, job_id, token)
         source = job.lease_owner or ""
         tail = EventTail(folder, job.events_offset)
         events = list(tail.read())
@@ -71,7 +66,7 @@ def take_rest_of_log(database: Database, job_id: UUID, folder: JobFolder, source
 def _take_much(database: Database, job_id: UUID, token: UUID, folder: JobFolder) -> bool:
     """Take a part of the log, if there is more of it than one transaction takes."""
     with database.write() as session:
-        job = _held(session, job_id, token)
+        job = held_job(session, job_id, token)
         source = job.lease_owner or ""
         if left_in(job, folder, source) <= MOST_AT_ONCE:
             return False
@@ -92,7 +87,7 @@ def settle_silent_end(
     Else it is to be started again, which happens at most `most` times.
     """
     with database.write() as session:
-        job = _held(session, job_id, token)
+        job = held_job(session, job_id, token)
         if _settle_stopped(session, job):
             return True
         if job.restarts < most:
@@ -107,47 +102,18 @@ def settle_silent_end(
         return True
 
 
-def begin_attempt(database: Database, job_id: UUID, token: UUID, server_id: str, folder: JobFolder) -> None:
-    """Count a further worker of a job that has had one.
-
-    The events of a worker on another machine lie in another folder. What this machine has of the job was
-    read when that worker was its own.
-    """
-    with database.write() as session:
-        job = _held(session, job_id, token)
-        job.attempt += 1
-        if job.ran_on != server_id:
-            job.events_offset = folder.events_size()
-        job.ran_on = server_id
-        begin_log(session, job, folder, server_id)
-        after_commit(session, partial(NEWS.tell, job.id))
-
-
-def ran_here(database: Database, job_id: UUID, server_id: str) -> bool:
-    """Whether the last worker of a job ran on this machine."""
-    with database.read() as session:
-        return session.scalar(select(Job.ran_on).where(Job.id == job_id)) == server_id
-
-
 def settle_if_stopping(database: Database, job_id: UUID, token: UUID) -> bool:
     """End a job that was asked to stop while no worker runs it. False when it should run."""
     with database.write() as session:
-        return _settle_stopped(session, _held(session, job_id, token))
+        return _settle_stopped(session, held_job(session, job_id, token))
 
 
 def settle_failure(database: Database, job_id: UUID, token: UUID, folder: JobFolder, failure: Failed) -> None:
     """The job cannot be started."""
     with database.write() as session:
-        job = _held(session, job_id, token)
+        job = held_job(session, job_id, token)
         if not _settle_stopped(session, job):
             _fail(session, job, failure, folder)
-
-
-def _held(session: Session, job_id: UUID, token: UUID) -> Job:
-    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update(key_share=True)).one_or_none()
-    if job is None or job.lease_token != token:
-        raise LeaseLostError
-    return job
 
 
 def _apply(job: Job, events: Iterable[Event]) -> None:
@@ -158,7 +124,7 @@ def _apply(job: Job, events: Iterable[Event]) -> None:
 
 
 def _settle(session: Session, job: Job, event: Event, folder: JobFolder) -> None:
-    if job.status in TERMINAL or not isinstance(event, Done | Failed | Interrupted):
+    if job.status in TERMINAL or not isinstance(event, ENDINGS):
         return
     if job.status != Status.CANCELING and isinstance(event, Done):
         _finish(session, job, event.outcome)

@@ -16,13 +16,11 @@ from tunesmith.server.kit.database import Database
 from tunesmith.server.kit.errors import ServiceError
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
-from tunesmith.server.scheduling.claims import Claim, release
+from tunesmith.server.scheduling.attempts import begin_attempt, ran_here
+from tunesmith.server.scheduling.claims import Claim, LeaseLostError, release
 from tunesmith.server.scheduling.executors.base import Executor, ExecutorError, Worker
 from tunesmith.server.scheduling.folding import (
-    LeaseLostError,
-    begin_attempt,
     fold,
-    ran_here,
     settle_failure,
     settle_if_stopping,
     settle_silent_end,
