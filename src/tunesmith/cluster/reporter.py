@@ -22,7 +22,7 @@ class Reporter:
     """Sends what is new in a job folder, in a thread of its own, until the attempt is over.
 
     A poke leads to a report at once; what is written while one is under way goes with the next. A server that
-    is away is tried again and again. When it is back, or another one in its place, it gets all that it has not.
+    is away is tried again and again. When it is back, or another one in its place, it gets all that it lacks.
     """
 
     def __init__(

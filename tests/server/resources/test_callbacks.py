@@ -1,4 +1,4 @@
-"""Reports of workers over HTTP: only for their own job, and folded in like all others."""
+"""Reports of programs in jobs over HTTP: only for their own job, and shown like what workers write."""
 
 import json
 from datetime import timedelta
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.server.resources.house import House, Lab, Person
 
-from tunesmith.protocol import EventTail, Metrics, Progress
+from tunesmith.protocol import Metrics, Progress
 from tunesmith.protocol.events import EVENT
 from tunesmith.server.auth.tokens import TokenSigner
 from tunesmith.server.jobs.callbacks import events_of
@@ -39,8 +39,6 @@ class Worker:
         self.lab = lab
         self.job = lab.post("train", {})
         lab.house.move(self.job, Status.RUNNING)
-        self.folder = lab.house.folder(self.job)
-        self.folder.root.mkdir(parents=True)
         self.token = lab.house.signer.sign_job(UUID(self.job))
 
     def says(self, verb: str, body: Any, *, token: str | None = None, path: str | None = None) -> Any:
@@ -48,10 +46,15 @@ class Worker:
         return person.ask("POST", f"{path or self.lab.path}/jobs/{self.job}:{verb}", body)
 
     def details(self) -> Details:
-        found = Details()
-        for event in EventTail(self.folder).read():
-            found.apply(event)
-        return found
+        job = self.lab.house.job(self.job)
+        assert job
+        return Details.model_validate(job.details)
+
+    @property
+    def has_reported(self) -> bool:
+        job = self.lab.house.job(self.job)
+        assert job
+        return bool(job.details or job.log_size)
 
 
 @pytest.fixture
@@ -113,8 +116,7 @@ def test_only_the_worker_of_that_job_reports(house: House, lab: Lab, worker: Wor
         headers={"Authorization": f"Bearer {worker.token}"},
     )
     assert elsewhere.status_code == 403
-    assert not worker.folder.log_path.exists()
-    assert not worker.folder.events_path.exists()
+    assert not worker.has_reported
 
 
 def test_the_token_of_a_job_opens_nothing_else(worker: Worker):
@@ -135,7 +137,7 @@ def test_a_report_that_is_none_is_refused(worker: Worker, status: str):
     reply = worker.says("status_update", {"status": status})
     assert reply.status_code == 400
     assert "status" in reply.json()["error_desc"]
-    assert not worker.folder.events_path.exists()
+    assert not worker.has_reported
 
 
 def test_a_report_without_end_is_refused(worker: Worker):

@@ -1,18 +1,24 @@
-"""Endpoints by which the worker of a job reports. They take the token of that job and no other."""
+"""Endpoints by which what runs in a job reports. They take the token of that job and no other."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
-from tunesmith.protocol import Gap, Receipt, Report
+from tunesmith.protocol import Receipt, Report
 from tunesmith.server.jobs import callbacks
 from tunesmith.server.jobs.arrivals import ARRIVALS
 from tunesmith.server.jobs.dependencies import OwnerDep
 from tunesmith.server.jobs.reports import take_report
-from tunesmith.server.jobs.schemas import LogUpdate, NextToken, StatusUpdate
-from tunesmith.server.kit.dependencies import BearerDep, OrgName, ReadSession, SettingsDep, SignerDep
-from tunesmith.server.kit.disk import require_room
+from tunesmith.server.jobs.schemas import GapRsp, LogUpdate, NextToken, StatusUpdate
+from tunesmith.server.kit.dependencies import (
+    BearerDep,
+    OrgName,
+    ReadSession,
+    SettingsDep,
+    SignerDep,
+    WriteSession,
+)
 from tunesmith.server.kit.errors import ForbiddenError, UnauthorizedError
 from tunesmith.server.kit.ids import PathId
 from tunesmith.server.kit.wire import ErrorRsp
@@ -38,14 +44,12 @@ def update_status(
     org_name: OrgName,
     owner: OwnerDep,
     request: StatusUpdate,
-    session: ReadSession,
-    settings: SettingsDep,
+    session: WriteSession,
     signer: SignerDep,
 ) -> NextToken:
     """Report progress and metrics of a job that runs."""
-    require_room(settings)
-    folder = callbacks.folder_for_report(session, org_name, owner, job_id, settings)
-    callbacks.report_status(folder, request.status)
+    job = callbacks.running_job(session, org_name, owner, job_id)
+    callbacks.report_status(job, request.status)
     return NextToken(token=signer.sign_job(job_id))
 
 
@@ -55,19 +59,13 @@ def update_log(
     org_name: OrgName,
     owner: OwnerDep,
     request: LogUpdate,
-    session: ReadSession,
-    settings: SettingsDep,
+    session: WriteSession,
     signer: SignerDep,
 ) -> NextToken:
     """Add to the log of a job that runs."""
-    require_room(settings)
-    folder = callbacks.folder_for_report(session, org_name, owner, job_id, settings)
-    callbacks.report_log(folder, request.log_contents)
+    job = callbacks.running_job(session, org_name, owner, job_id)
+    callbacks.report_log(session, job, request.log_contents)
     return NextToken(token=signer.sign_job(job_id))
-
-
-class GapRsp(Gap, ErrorRsp):
-    """A piece before the one that was reported is missing."""
 
 
 @router.post(

@@ -1,25 +1,28 @@
-"""What a job's worker reports over HTTP, from where it cannot reach its folder.
+"""What a program in a job reports over HTTP, in the form of the published API.
 
-A report becomes events in the job's folder, where the job's watch folds them in like all others. It never
-ends a job: that is for its worker process to say.
+It goes into the job's row, as the watch of the job puts there what the worker writes. It never ends a job:
+that is for its worker process to say.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tunesmith.protocol import Event, JobFolder, Metrics, Progress
-from tunesmith.server.jobs.details import number_or_none, seconds_or_none
+from tunesmith.protocol import Event, Metrics, Progress
+from tunesmith.server.jobs.details import Details, number_or_none, seconds_or_none
+from tunesmith.server.jobs.log_store import append_log
+from tunesmith.server.jobs.news import NEWS
 from tunesmith.server.jobs.repository import Owner, get_job
 from tunesmith.server.jobs.states import ACTIVE
 from tunesmith.server.jobs.tables import Job
+from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, ConflictError, ForbiddenError
-from tunesmith.server.kit.settings import Settings
 from tunesmith.server.kit.wire import check_json
 from tunesmith.server.orgs.tables import Org
 
@@ -28,50 +31,50 @@ _LONGEST_NAME = 500
 _CLOCK = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,9}):(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)")
 
 
-def folder_for_report(
-    session: Session, org_name: str, owner: Owner, job_id: UUID, settings: Settings
-) -> JobFolder:
-    """The folder of a job that reports.
-
-    Raises:
-        NotFoundError: the experiment or dataset has no such job.
-        ForbiddenError: it is of another organisation than the URL says.
-        ConflictError: it does not run.
-    """
-    job = reporting_job(session, org_name, owner, job_id)
-    folder = JobFolder(settings.jobs_dir / str(job_id))
-    if job.status not in ACTIVE or not folder.root.is_dir():
-        raise ConflictError(f"Job {job_id} is {job.status}: only jobs that run can report")
-    return folder
-
-
-def reporting_job(session: Session, org_name: str, owner: Owner, job_id: UUID) -> Job:
+def reporting_job(session: Session, org_name: str, owner: Owner, job_id: UUID, *, lock: bool = False) -> Job:
     """The job that reports.
 
     Raises:
         NotFoundError: the experiment or dataset has no such job.
         ForbiddenError: it is of another organisation than the URL says.
     """
-    job = get_job(session, owner, job_id)
+    job = get_job(session, owner, job_id, lock=lock)
     if session.scalar(select(Org.name).where(Org.id == job.org_id)) != org_name:
         raise ForbiddenError(f"The job is not of organisation {org_name!r}")
     return job
 
 
-def report_status(folder: JobFolder, status: str) -> None:
+def running_job(session: Session, org_name: str, owner: Owner, job_id: UUID) -> Job:
+    """The job that reports, locked.
+
+    Raises:
+        NotFoundError: the experiment or dataset has no such job.
+        ForbiddenError: it is of another organisation than the URL says.
+        ConflictError: it does not run.
+    """
+    job = reporting_job(session, org_name, owner, job_id, lock=True)
+    if job.status not in ACTIVE:
+        raise ConflictError(f"Job {job_id} is {job.status}: only jobs that run can report")
+    return job
+
+
+def report_status(job: Job, status: str) -> None:
     """Take in a report of progress and metrics, a JSON object as text. The same one twice counts once.
 
     Raises:
         BadRequestError: it is no such object.
     """
-    for event in list(events_of(_parsed(status))):
-        folder.append(event)
+    details = Details.model_validate(job.details)
+    for event in events_of(_parsed(status)):
+        details.apply(event)
+    job.details = details.model_dump(mode="json")
 
 
-def report_log(folder: JobFolder, text: str) -> None:
+def report_log(session: Session, job: Job, text: str) -> None:
     """Add text to the job's log."""
-    with folder.log_path.open("a", encoding="utf-8", errors="replace") as log:
-        log.write(text if text.endswith("\n") else f"{text}\n")
+    line = text if text.endswith("\n") else f"{text}\n"
+    append_log(session, job, line.encode(errors="replace"))
+    after_commit(session, partial(NEWS.tell, job.id))
 
 
 def events_of(report: dict[str, Any]) -> Iterator[Event]:

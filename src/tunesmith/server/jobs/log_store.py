@@ -42,7 +42,7 @@ def begin_log(session: Session, job: Job, folder: JobFolder, source: str) -> Non
         pass
     if job.attempt > 1:
         torn = "" if _ends_with_a_line(session, job) else "\n"
-        _append(session, job, f"{torn}--- attempt {job.attempt} ---\n".encode())
+        append_log(session, job, f"{torn}--- attempt {job.attempt} ---\n".encode())
 
 
 def taken_of(job: Job, source: str) -> int:
@@ -83,12 +83,13 @@ def take_log(session: Session, job: Job, folder: JobFolder, source: str) -> bool
     except FileNotFoundError:
         return False
     if taken:
-        _append(session, job, taken)
+        append_log(session, job, taken)
         job.log_offsets = job.log_offsets | {source: offset + len(taken)}
     return bool(taken)
 
 
-def _append(session: Session, job: Job, text: bytes) -> None:
+def append_log(session: Session, job: Job, text: bytes) -> None:
+    """Add to the log in the database. The job's row is locked."""
     last = _last(session, job.id)
     if last is not None and len(last.content) < FULL_BYTES:
         room = ROW_BYTES - len(last.content)

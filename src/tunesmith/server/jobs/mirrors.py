@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-from tunesmith.protocol import JobFolder, append_bytes
+from tunesmith.protocol import DISK_FULL, JobFolder, append_bytes
 
 _BLOCK = 1 << 16
 
@@ -29,26 +29,32 @@ def alone_in(folder: JobFolder) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A file here that has what a file of a node has, from `base` on. All offsets are those of the node's."""
+    """A file here that has what a file of a node has, from `base` on. All offsets are those of the node's.
+
+    Attributes:
+        lines: whether the file is to hold whole lines alone.
+    """
 
     path: Path
     base: int
+    lines: bool = False
 
     @property
     def size(self) -> int:
         """How much of the node's file is here."""
         return max(0, _size(self.path) - self.base)
 
-    def heal(self, *, lines: bool = False) -> None:
+    def heal(self) -> None:
         """Get the file ready to be appended to.
 
-        A power cut may have left it shorter than it was when the attempt began. A file of `lines` loses the
-        beginning of one that was never written to its end: the node still has it.
+        A power cut may have left it shorter than it was when the attempt began. A line without an end goes:
+        the node still has it.
         """
         if _size(self.path) < self.base:
-            os.truncate(_touched(self.path), self.base - 1)
+            self.path.touch()
+            os.truncate(self.path, self.base - 1)
             append_bytes(self.path, b"\n")
-        if lines and _size(self.path) > (end := _end_of_lines(self.path)):
+        if self.lines and _size(self.path) > (end := _end_of_lines(self.path)):
             os.truncate(self.path, end)
 
     def news(self, offset: int, piece: bytes) -> bytes | None:
@@ -56,25 +62,22 @@ class Mirror:
         known = self.size - offset
         return None if known < 0 else piece[known:]
 
-    def append(self, piece: bytes) -> None:
-        """Add what `news` gave.
-
-        Raises:
-            OSError: the file system does not take it; a part may have been written.
-        """
-        if piece:
+    def append(self, piece: bytes) -> bool:
+        """Add what `news` gave. False if there is no room, and only a part was written."""
+        try:
             append_bytes(self.path, piece)
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            self.heal()
+            return False
+        return True
 
 
 def _size(path: Path) -> int:
     with suppress(FileNotFoundError):
         return path.stat().st_size
     return 0
-
-
-def _touched(path: Path) -> Path:
-    path.touch()
-    return path
 
 
 def _end_of_lines(path: Path) -> int:

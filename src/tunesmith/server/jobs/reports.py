@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tunesmith.protocol import DISK_FULL, ENDINGS, MOST_EVENTS_BYTES, MOST_LOG_BYTES, Gap, JobFolder, Report
+from tunesmith.protocol import ENDINGS, MOST_EVENTS_BYTES, MOST_LOG_BYTES, Gap, JobFolder, Report
 from tunesmith.protocol.events import EVENT
 from tunesmith.server.jobs.callbacks import reporting_job
 from tunesmith.server.jobs.mirrors import Mirror, alone_in
@@ -77,7 +77,8 @@ def take_report(
         _check_attempt(job, report.attempt, server_id)
         if gone:
             raise ConflictError(f"Job {job_id} is {job.status}, and its folder is gone: it takes no reports")
-        events, log = Mirror(folder.events_path, job.events_base), Mirror(folder.log_path, job.log_base)
+        events = Mirror(folder.events_path, job.events_base, lines=True)
+        log = Mirror(folder.log_path, job.log_base)
         _append(folder, events, log, report, settings)
         held = job.status in ACTIVE and job.lease_owner == server_id
         return Taken(events_offset=events.size, log_offset=log.size, held=held)
@@ -122,46 +123,22 @@ def _check_attempt(job: Job, attempt: int, server_id: str) -> None:
 
 def _append(folder: JobFolder, events: Mirror, log: Mirror, report: Report, settings: Settings) -> None:
     log.heal()
-    events.heal(lines=True)
+    events.heal()
     lines, text = events.news(report.events_offset, report.events), log.news(report.log_offset, report.log)
     if lines is None or text is None:
         raise GapError(Gap(events_offset=events.size, log_offset=log.size))
-    if not (ends := _says_how_it_ended(lines)):
+    ends = _says_how_it_ended(lines)
+    if (lines or text) and not ends:
         require_room(settings)
-    full = False
-    try:
-        log.append(text)  # first: whoever sees that the job has ended sees its log
-    except OSError as error:
-        full = _is_full(error)
-    try:
-        events.append(lines)
-    except OSError as error:
-        full = _is_full(error)
-        events.heal(lines=True)
-        if ends:
-            folder.reserve_path.unlink(missing_ok=True)
-            full = not _appended(events, report)
-    if full:
+    took_text = log.append(text)  # first: whoever sees that the job has ended sees its log
+    took_lines = events.append(lines)
+    if ends and not took_lines:
+        folder.reserve_path.unlink(missing_ok=True)
+        took_lines = events.append(events.news(report.events_offset, report.events) or b"")
+    if not (took_text and took_lines):
         raise DiskFullError(
             f"The disk of the data folder {settings.data_dir} is full. Free space there, then report again"
         )
-
-
-def _appended(events: Mirror, report: Report) -> bool:
-    """Whether there was room for the events now."""
-    try:
-        events.append(events.news(report.events_offset, report.events) or b"")
-    except OSError as error:
-        events.heal(lines=True)
-        return not _is_full(error)
-    return True
-
-
-def _is_full(error: OSError) -> bool:
-    """Whether it is for want of room that a file was not written; other reasons are raised."""
-    if error.errno not in DISK_FULL:
-        raise error
-    return True
 
 
 def _says_how_it_ended(lines: bytes) -> bool:

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from pydantic import Field
 
+from tunesmith.protocol import Gap
 from tunesmith.server.jobs.detail_schemas import JobResult
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.pagination import PaginationInfo
-from tunesmith.server.kit.wire import Body, Description, Moment, Name, Reply, StrictBody
+from tunesmith.server.kit.wire import Body, Description, ErrorRsp, Moment, Name, Reply, StrictBody
 from tunesmith.specs import Action
 
 INT64 = 2**63 - 1
@@ -161,3 +162,7 @@ class NextToken(Reply):
     """The token for the next report, which holds as long as a login."""
 
     token: str
+
+
+class GapRsp(Gap, ErrorRsp):
+    """A piece before the one that was reported is missing: where the next one is to begin."""

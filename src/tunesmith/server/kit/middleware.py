@@ -14,6 +14,7 @@ _DEFAULT_NAMESPACE = "/default/api/"
 _REQUEST_ID = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BOARDS = "/tensorboard/"
+_REPORTS = ":report"
 _LEAVE = "tunesmith.leave_seat"
 _JSON = (b"content-type", b"application/json")
 
@@ -21,7 +22,8 @@ _JSON = (b"content-type", b"application/json")
 class Journal:
     """Gives each request an id, in its reply and in every log line about it, and logs its outcome.
 
-    A client's own X-Request-ID is kept. Reads that go well are logged at DEBUG: clients poll.
+    A client's own X-Request-ID is kept. What goes well and comes often is logged at DEBUG: reads, as clients
+    poll, and what workers report.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,8 +49,8 @@ class Journal:
         await self._app(scope, receive, send_with_id)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        quiet = scope["method"] in {"GET", "HEAD"} and status < 400
         path = scope.get("raw_path", b"").decode("ascii", errors="backslashreplace")
+        quiet = status < 400 and (scope["method"] in {"GET", "HEAD"} or path.endswith(_REPORTS))
         self._log.log(
             logging.DEBUG if quiet else logging.INFO,
             "request",

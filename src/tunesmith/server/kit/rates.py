@@ -15,6 +15,8 @@ from tunesmith.server.kit.routes import RouteNames
 _VERDICT = "tunesmith.verdict"
 _UNCOUNTED = frozenset({"/api/v1/auth"})
 """A proxy asks there about each request of everybody: the requests themselves are counted."""
+_REPORTS = "/jobs/{job_id}:report"
+"""Where workers report as often as there is something new. They wait for each reply."""
 
 
 class RateLimits:
@@ -68,18 +70,21 @@ def _count(request: Request) -> Verdict | None:
     route = names.of(request.scope)
     if limiter is None or route in _UNCOUNTED:
         return None
-    kind, who = _caller(request)
-    return limiter.count(kind, who, f"{request.method} {route}", time.time())
+    if (caller := _caller(request, uncounted=route.endswith(_REPORTS))) is None:
+        return None
+    return limiter.count(*caller, f"{request.method} {route}", time.time())
 
 
-def _caller(request: Request) -> tuple[Kind, object]:
+def _caller(request: Request, *, uncounted: bool) -> tuple[Kind, object] | None:
+    """Who asks; None for a job that may do so `uncounted`."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         signer: TokenSigner = request.app.state.signer
         with suppress(UnauthorizedError):
             return "key", signer.read(token.strip()).key_id
         with suppress(UnauthorizedError):  # workers of one machine share its address, but no token
-            return "key", signer.read_job(token.strip())
+            job_id = signer.read_job(token.strip())
+            return None if uncounted else ("key", job_id)
     return "address", site_of(request.client.host if request.client else "")
 
 
