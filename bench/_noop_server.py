@@ -4,7 +4,7 @@ from functools import partial
 
 from tunesmith.__main__ import main
 from tunesmith.server.scheduling import scheduler
-from tunesmith.server.scheduling.executors.local import COMPUTE_MODULES, LocalExecutor
+from tunesmith.workers.local import COMPUTE_MODULES, LocalExecutor
 
 _MODULES = (*COMPUTE_MODULES, "bench._noop")
 setattr(scheduler, "LocalExecutor", partial(LocalExecutor, compute_modules=_MODULES))  # noqa: B010

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.live_server import Server
-from tests.server.scheduling.executors.yard import gone, until
 from tests.training.jobs import SMALL, nested
+from tests.workers.yard import gone, until
 
 from tunesmith.client import Client
 from tunesmith.client.models import Job

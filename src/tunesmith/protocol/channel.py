@@ -19,10 +19,8 @@ and hears
     moved               another connection has taken the worker over
     exit CODE           the worker is gone; negative for a signal
 
-A STAMP is `clock()` when the line was written: a line that waited in a buffer is no sign of life.
+A STAMP is `lease.clock()` when the line was written: a line that waited in a buffer is no sign of life.
 """
-
-from tunesmith.protocol.lease import clock
 
 MAX_LINE_BYTES = 1 << 20
 POKE = b"\n"
@@ -33,9 +31,9 @@ def encode(word: str, *rest: object) -> bytes:
     return " ".join((word, *map(str, rest))).encode() + b"\n"
 
 
-def stamped(word: str, *rest: object) -> bytes:
-    """A line that says when it was written."""
-    return encode(word, f"{clock():.6f}", *rest)
+def stamped(at: float, word: str, *rest: object) -> bytes:
+    """A line that says when it was written, or for when it holds."""
+    return encode(word, f"{at:.6f}", *rest)
 
 
 class Lines:

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 from tests.live_server import Server
 
-from tunesmith.server.kit.platform import Node
 from tunesmith.server.orgs.service import platforms
 from tunesmith.server.scheduling.resources import Capacity, Fleet
+from tunesmith.workers.machine import Node
 
 NODE = Node(
     name="lab-1", processor="Some Processor", cores=8, gpus=("GPU A", "GPU A", "GPU B"), memory_mb=65_536

@@ -15,7 +15,6 @@ from tunesmith.server.auth import keys
 from tunesmith.server.auth.tokens import Claims, TokenSigner
 from tunesmith.server.jobs.states import Status, transition
 from tunesmith.server.kit.database import Database
-from tunesmith.server.kit.platform import Node
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling import servers
@@ -23,6 +22,7 @@ from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.resources import Capacity
 from tunesmith.server.tables import ApiKey, Dataset, Job, Org, User, Workspace
 from tunesmith.storage.locations import FolderStore
+from tunesmith.workers.machine import Node
 
 
 class CountingHint(Hint):

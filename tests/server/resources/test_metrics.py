@@ -17,14 +17,14 @@ from tunesmith.protocol import Cause
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.kit.database import now
-from tunesmith.server.kit.platform import Node
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.metrics import telemetry
 from tunesmith.server.metrics.jobs import note_restart
 from tunesmith.server.metrics.requests import Measured, RequestMetrics
-from tunesmith.server.scheduling.executors.base import Slot
-from tunesmith.server.scheduling.resources import Capacity, Demand
+from tunesmith.server.scheduling.resources import Capacity
 from tunesmith.server.scheduling.slots import SlotPool
+from tunesmith.workers.base import Demand, Slot
+from tunesmith.workers.machine import Node
 
 TOKEN = "operators-own-token"
 RUN = {"version": "6.0.0", "network": "dino", "action": "train", "success": True, "gpu": ["A100"]}

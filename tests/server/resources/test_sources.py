@@ -15,12 +15,11 @@ from tunesmith.protocol import JobRequest
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.scheduling.claims import Claim
-from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.requests import build_request
-from tunesmith.server.scheduling.resources import Demand
 from tunesmith.server.workspaces.finding import SearchQuery, find_datasets
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import HubStore, Location, UrlStore
+from tunesmith.workers.base import Demand, Slot
 
 PETS = {"type": "image_classification", "format": "classification_pyt"}
 GOOGLE_KEY = {"client_email": "a@b", "private_key": "a-very-private-key", "private_key_id": "1"}

@@ -11,9 +11,9 @@ from cryptography.fernet import Fernet
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.opening import open_database
-from tunesmith.server.scheduling.executors.local import LocalExecutor
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.scheduler import Scheduler
+from tunesmith.workers.local import LocalExecutor
 
 MODULES = ("chaos_actions",)
 

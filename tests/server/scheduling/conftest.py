@@ -22,11 +22,11 @@ from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.migrations import migrate
 from tunesmith.server.orgs.tables import Org, User
-from tunesmith.server.scheduling.executors.local import LocalExecutor
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.scheduler import Scheduler
 from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.storage.locations import FolderStore, Location
+from tunesmith.workers.local import LocalExecutor
 
 HERE = Path(__file__).parent
 ACTIONS = ("scheduling_actions",)

@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.server.kit.platform import Node
-from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.fairness import PATIENCE, Candidate, Share, Turns
-from tunesmith.server.scheduling.resources import Capacity, Demand
+from tunesmith.server.scheduling.resources import Capacity
 from tunesmith.server.scheduling.slots import SlotPool
+from tunesmith.workers.base import Demand, Slot
+from tunesmith.workers.machine import Node
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NODE = Node(name="n", processor="p", cores=4, gpus=("A",) * 4, memory_mb=1 << 20)

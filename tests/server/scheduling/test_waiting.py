@@ -11,12 +11,12 @@ from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.jobs.queue import places, release, release_all
 from tunesmith.server.jobs.states import Status, transition
 from tunesmith.server.jobs.tables import Job, Queue
-from tunesmith.server.kit.platform import Node
 from tunesmith.server.scheduling import claims
-from tunesmith.server.scheduling.executors.base import Slot
-from tunesmith.server.scheduling.resources import Capacity, Demand, Fleet
+from tunesmith.server.scheduling.resources import Capacity, Fleet
 from tunesmith.server.scheduling.slots import SlotPool
 from tunesmith.server.scheduling.waiting import look_at_new
+from tunesmith.workers.base import Demand, Slot
+from tunesmith.workers.machine import Node
 
 NODE = Node(name="here", processor="p", cores=2, gpus=("A", "A"), memory_mb=4096)
 CAPACITY = Capacity(cpu_slots=1, io_slots=1, nodes=(NODE,))

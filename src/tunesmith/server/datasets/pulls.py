@@ -18,9 +18,9 @@ from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.errors import BadRequestError
 from tunesmith.server.kit.leftovers import remove_folder_later
 from tunesmith.server.kit.settings import Settings
-from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.servers import server_ids
 from tunesmith.storage.locations import Location
+from tunesmith.workers.base import Slot
 
 _OPTIONS = ("skip_validation", "check_all_images")
 

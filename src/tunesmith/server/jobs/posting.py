@@ -22,12 +22,12 @@ from tunesmith.server.kit.database import after_commit
 from tunesmith.server.kit.errors import BadRequestError, NotFoundError, SpecsRefusedError
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.models.pulls import ensure_pulled
-from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.hint import Hint
-from tunesmith.server.scheduling.resources import Demand, Fleet
+from tunesmith.server.scheduling.resources import Fleet
 from tunesmith.server.scheduling.servers import fleet
 from tunesmith.specs import Action, Block, SpecError, default_spec, validate_spec
 from tunesmith.specs.paths import with_defaults
+from tunesmith.workers.base import Demand, Slot
 
 _RUN_WITHOUT_SPECS = frozenset(
     {Action.EVALUATE, Action.RETRAIN, Action.EXPORT, Action.GEN_TRT_ENGINE, Action.INFERENCE}

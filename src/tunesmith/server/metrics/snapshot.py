@@ -10,8 +10,8 @@ from tunesmith.server.health.build import this_build
 from tunesmith.server.jobs.states import WAITING
 from tunesmith.server.kit.database import now
 from tunesmith.server.metrics import repository
-from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.slots import SlotUse
+from tunesmith.workers.base import Slot
 
 
 class Snapshot(Collector):

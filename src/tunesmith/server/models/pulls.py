@@ -16,7 +16,7 @@ from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import LOCK
 from tunesmith.server.models.tables import PulledModel
-from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.workers.base import Slot
 
 _WORST_FIRST = (
     PullStatus.INVALID_PULL,

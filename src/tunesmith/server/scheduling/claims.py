@@ -21,9 +21,9 @@ from tunesmith.server.jobs.tables import Job, Queue
 from tunesmith.server.kit.database import SKIP_LOCKED, now
 from tunesmith.server.models.pulls import set_pulled
 from tunesmith.server.orgs.tables import Org
-from tunesmith.server.scheduling.executors.base import Slot
 from tunesmith.server.scheduling.fairness import Candidate, Share
-from tunesmith.server.scheduling.resources import Demand, demand_of
+from tunesmith.server.scheduling.resources import demand_of
+from tunesmith.workers.base import Demand, Slot
 
 _ACTIVE = tuple(status.value for status in ACTIVE)
 _STOPPING = (Status.CANCELING.value, Status.PAUSING.value)

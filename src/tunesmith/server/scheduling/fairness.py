@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from tunesmith.server.scheduling.executors.base import Slot
-from tunesmith.server.scheduling.resources import Demand
 from tunesmith.server.scheduling.slots import SlotPool
+from tunesmith.workers.base import Demand, Slot
 
 PATIENCE = 8
 """How often a job is passed by before room is made for it."""

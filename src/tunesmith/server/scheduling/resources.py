@@ -9,32 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
 from tunesmith.server.jobs.tables import Job
-from tunesmith.server.kit.platform import Node, this_node
 from tunesmith.server.kit.settings import Settings
-from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.workers.base import Demand, Slot
+from tunesmith.workers.machine import Node, this_node
 
 _SPARED_MB = 2048
 """What is left to the system, the server and its warm processes."""
-
-
-class Demand(NamedTuple):
-    """What a job occupies while it runs.
-
-    Attributes:
-        slot: the kind of slot, of which it takes one; on GPUs it takes as many as `gpus` says.
-        gpus: the number of GPUs on each node.
-        gpu_ids: the indices of GPUs that it must have; empty where any will do.
-        memory_mb: main memory in MiB.
-        nodes: machines that compute together.
-        platform: the kind of GPU or processor that it must have, if it is to be a certain one.
-    """
-
-    slot: Slot
-    gpus: int = 0
-    gpu_ids: tuple[int, ...] = ()
-    memory_mb: int = 0
-    nodes: int = 1
-    platform: UUID | None = None
 
 
 class Capacity(BaseModel):

@@ -20,15 +20,15 @@ from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling import claims, servers
 from tunesmith.server.scheduling.claims import Claim
-from tunesmith.server.scheduling.executors.base import Executor, Slot
-from tunesmith.server.scheduling.executors.local import LocalExecutor
 from tunesmith.server.scheduling.fairness import Turns
 from tunesmith.server.scheduling.hint import Hint
-from tunesmith.server.scheduling.resources import Demand, local_capacity
+from tunesmith.server.scheduling.resources import local_capacity
 from tunesmith.server.scheduling.servers import Peers
 from tunesmith.server.scheduling.slots import SlotPool, SlotUse
 from tunesmith.server.scheduling.waiting import look_at_new
 from tunesmith.server.scheduling.watch import Watch
+from tunesmith.workers.base import Demand, Executor, Slot
+from tunesmith.workers.local import LocalExecutor
 
 if TYPE_CHECKING:
     from tunesmith.server.scheduling.notices import Notices

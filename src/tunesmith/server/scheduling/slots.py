@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tunesmith.server.scheduling.executors.base import Slot
-from tunesmith.server.scheduling.resources import Capacity, Demand
+from tunesmith.server.scheduling.resources import Capacity
+from tunesmith.workers.base import Demand, Slot
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.attempts import begin_attempt, ran_here
 from tunesmith.server.scheduling.claims import Claim, LeaseLostError, release
-from tunesmith.server.scheduling.executors.base import Executor, ExecutorError, Worker
 from tunesmith.server.scheduling.folding import (
     fold,
     settle_failure,
@@ -28,6 +27,7 @@ from tunesmith.server.scheduling.folding import (
 )
 from tunesmith.server.scheduling.requests import build_request, environment_of
 from tunesmith.storage.errors import StorageError
+from tunesmith.workers.base import Executor, ExecutorError, Worker
 
 LINGER_SECONDS = 5.0
 """How long a worker may take to exit after it said how the job ended."""
@@ -188,7 +188,7 @@ class Watch(threading.Thread):
                 environment=dict(variables.passed),
                 withheld=dict(variables.withheld),
             )
-            worker = self._executor.launch(launch, self.claim.demand.slot)
+            worker = self._executor.launch(launch, self.claim.demand)
         except ServiceError as error:
             self._fail(Cause.PARENT, str(error))
         except (StorageError, OSError) as error:

@@ -10,9 +10,9 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from tunesmith.protocol import Event, EventTail, Interrupted, JobFolder, JobRequest, Launch, Started
-from tunesmith.server.scheduling.executors.base import Slot
-from tunesmith.server.scheduling.executors.local import LocalExecutor
-from tunesmith.server.scheduling.executors.worker import LocalWorker
+from tunesmith.workers.base import Demand, Slot
+from tunesmith.workers.local import LocalExecutor
+from tunesmith.workers.worker import LocalWorker
 
 HERE = Path(__file__).parent
 MODULES = ("executor_actions",)
@@ -150,7 +150,7 @@ class Driver:
 def launch(
     executor: LocalExecutor, job: Job, lease_seconds: float = 60, slot: Slot = Slot.CPU
 ) -> LocalWorker:
-    return executor.launch(Launch(folder=job.folder.root, lease_seconds=lease_seconds), slot)
+    return executor.launch(Launch(folder=job.folder.root, lease_seconds=lease_seconds), Demand(slot))
 
 
 def to_end(worker: LocalWorker) -> str:

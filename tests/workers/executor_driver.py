@@ -9,9 +9,9 @@ import threading
 from pathlib import Path
 
 from tunesmith.protocol import Launch
-from tunesmith.server.scheduling.executors.base import Slot
-from tunesmith.server.scheduling.executors.local import LocalExecutor
-from tunesmith.server.scheduling.executors.worker import LocalWorker
+from tunesmith.workers.base import Demand, Slot
+from tunesmith.workers.local import LocalExecutor
+from tunesmith.workers.worker import LocalWorker
 
 MODULES = ("executor_actions",)
 
@@ -32,7 +32,7 @@ def main() -> None:
     assert process
     print(process.pid, flush=True)
     for line in sys.stdin:
-        worker = executor.launch(Launch.model_validate_json(line), Slot.CPU)
+        worker = executor.launch(Launch.model_validate_json(line), Demand(Slot.CPU))
         workers.append(worker)
         assert worker._group
         print(worker._group.leader, flush=True)

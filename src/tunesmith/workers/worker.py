@@ -8,9 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.protocol.channel import Lines, encode, stamped
-from tunesmith.server.scheduling.executors.base import ExecutorError
-from tunesmith.server.scheduling.executors.groups import ProcessGroup
-from tunesmith.server.scheduling.executors.places import connect
+from tunesmith.protocol.lease import clock
+from tunesmith.workers.base import ExecutorError
+from tunesmith.workers.groups import ProcessGroup
+from tunesmith.workers.places import connect
 
 _SIGNALS = {
     signal.SIGKILL: "as when memory runs out",
@@ -38,7 +39,10 @@ class LocalWorker:
         self._killed = False
         self._lock = threading.Lock()
 
-    def begin(self, word: str, *rest: object) -> bool:
+    obstacle = ""
+    """There is always room on this machine for what was given a slot."""
+
+    def begin(self, word: str, *rest: object, held_at: Callable[[], float] = clock) -> bool:
         """Say the first line when the fork server is ready. False if the process ended before it began.
 
         Raises:
@@ -46,7 +50,7 @@ class LocalWorker:
             OSError: nobody hears or answers.
         """
         self._read_until(lambda: self._ready)
-        self._channel.sendall(stamped(word, *rest))
+        self._channel.sendall(stamped(held_at(), word, *rest))
         self._read_until(lambda: bool(self._group or self._end or self._refusal))
         if self._refusal:
             raise ExecutorError(self._refusal)
@@ -75,9 +79,9 @@ class LocalWorker:
         """How the process ended, in words."""
         return self._end
 
-    def keep(self) -> None:
-        """Tell the worker that this server still holds its job."""
-        self._say(stamped("keep"))
+    def keep(self, at: float | None = None) -> None:
+        """Tell the worker that a server still holds its job, or did at a time on `clock()`."""
+        self._say(stamped(clock() if at is None else at, "keep"))
 
     def stop(self) -> None:
         """Ask the worker to end."""
@@ -131,7 +135,9 @@ class LocalWorker:
             self._channel.close()
 
 
-def begin(path: Path, seconds: float, word: str, *rest: object) -> LocalWorker | None:
+def begin(
+    path: Path, seconds: float, word: str, *rest: object, held_at: Callable[[], float] = clock
+) -> LocalWorker | None:
     """The worker about which a fork server is told a first line. None if it ended before it began.
 
     Args:
@@ -139,6 +145,7 @@ def begin(path: Path, seconds: float, word: str, *rest: object) -> LocalWorker |
         seconds: how long each of its answers may take.
         word: what begins the line, which is stamped.
         rest: what else belongs to the line.
+        held_at: since when a server is known to hold the job, asked for when the fork server is ready.
 
     Raises:
         ExecutorError: the fork server refuses, and says why.
@@ -147,7 +154,7 @@ def begin(path: Path, seconds: float, word: str, *rest: object) -> LocalWorker |
     channel = connect(path, seconds)
     worker = LocalWorker(channel)
     try:
-        begun = worker.begin(word, *rest)
+        begun = worker.begin(word, *rest, held_at=held_at)
     except (OSError, ExecutorError):
         channel.close()
         raise

@@ -2,16 +2,18 @@
 
 import socket
 import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
 from tunesmith.protocol import Launch
 from tunesmith.protocol.channel import encode
-from tunesmith.server.scheduling.executors.base import ExecutorError, Slot
-from tunesmith.server.scheduling.executors.places import Places, connect
-from tunesmith.server.scheduling.executors.warm import WarmProcess
-from tunesmith.server.scheduling.executors.worker import LocalWorker, begin
+from tunesmith.protocol.lease import clock
+from tunesmith.workers.base import Demand, ExecutorError, Slot
+from tunesmith.workers.places import Places, connect
+from tunesmith.workers.warm import WarmProcess
+from tunesmith.workers.worker import LocalWorker, begin
 
 COMPUTE_MODULES = ("tunesmith.training.worker", "tunesmith.training.preload")
 LIGHT_MODULES = ("tunesmith.training.worker", "tunesmith.training.dataservices.pull")
@@ -32,39 +34,44 @@ class LocalExecutor:
         run_dir: Path,
         compute_modules: tuple[str, ...] = COMPUTE_MODULES,
         light_modules: tuple[str, ...] = LIGHT_MODULES,
+        slots: Collection[Slot] = tuple(Slot),
     ) -> None:
         """Args:
         run_dir: the folder in the data folder that says where fork servers listen.
         compute_modules: what the process for computing imports.
         light_modules: what the process for moving data imports.
+        slots: the kinds of jobs that there will be; only what these need is warmed up.
         """
         self._places = Places(run_dir)
         self._compute = WarmProcess("compute", compute_modules, self._places)
         self._light = WarmProcess("light", light_modules, self._places)
+        self._computes, self._moves = bool({Slot.CPU, Slot.GPU} & set(slots)), Slot.IO in slots
 
     def start(self) -> None:
         """Warm up in the background."""
         self._places.open()
-        self._light.start()
-        self._compute.start()
+        if self._moves:
+            self._light.start()
+        if self._computes:
+            self._compute.start()
 
-    def launch(self, launch: Launch, slot: Slot) -> LocalWorker:
-        """Fork a worker for the job.
+    def launch(self, launch: Launch, demand: Demand, held_at: Callable[[], float] = clock) -> LocalWorker:
+        """Fork a worker for the job, which a server is known to hold since `held_at`.
 
         Raises:
             ExecutorError: no process could be started.
         """
-        warm = self._light if slot is Slot.IO else self._compute
-        return warm.launch(launch)
+        warm = self._light if demand.slot is Slot.IO else self._compute
+        return warm.launch(launch, held_at)
 
-    def adopt(self, job_id: UUID) -> LocalWorker | None:
-        """The worker of a job, whichever server has started it."""
+    def adopt(self, job_id: UUID, held_at: Callable[[], float] = clock) -> LocalWorker | None:
+        """The worker of a job that a server is known to hold since `held_at`, whoever has started it."""
         fresh = [warm.path for warm in (self._light, self._compute) if not warm.has_launched]
         for path in self._places.sockets():
             if path in fresh:
                 continue  # it may still be importing, and has no worker
             with suppress(ExecutorError, OSError):
-                if worker := begin(path, ADOPT_SECONDS, "adopt", job_id):
+                if worker := begin(path, ADOPT_SECONDS, "adopt", job_id, held_at=held_at):
                     return worker
         return None
 

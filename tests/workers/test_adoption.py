@@ -7,9 +7,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.server.scheduling.executors.yard import Yard, gone, launch, to_end, until
+from tests.workers.yard import Yard, gone, launch, to_end, until
 
-from tunesmith.server.scheduling.executors.base import Slot
+from tunesmith.workers.base import Slot
 
 
 def test_a_worker_of_a_killed_server_is_adopted_and_ends_well(yard: Yard):

@@ -1,7 +1,7 @@
-"""What the scheduler asks of a place that runs workers."""
+"""What a server asks of a place that runs workers."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from tunesmith.protocol import Launch
@@ -15,19 +15,43 @@ class Slot(StrEnum):
     IO = "io"
 
 
+class Demand(NamedTuple):
+    """What a job occupies while it runs.
+
+    Attributes:
+        slot: the kind of slot, of which it takes one; on GPUs it takes as many as `gpus` says.
+        gpus: the number of GPUs on each node.
+        gpu_ids: the indices of GPUs that it must have; empty where any will do.
+        memory_mb: main memory in MiB.
+        nodes: machines that compute together.
+        platform: the kind of GPU or processor that it must have, if it is to be a certain one.
+    """
+
+    slot: Slot
+    gpus: int = 0
+    gpu_ids: tuple[int, ...] = ()
+    memory_mb: int = 0
+    nodes: int = 1
+    platform: UUID | None = None
+
+
 class ExecutorError(Exception):
     """A worker could not be started; the message says why."""
 
 
 class Worker(Protocol):
-    """One worker process, as its watcher sees it."""
+    """One worker, as its watcher sees it: a process, or one on each node."""
 
     def wait(self) -> bool:
         """Block until there may be new events (True) or the worker is gone (False)."""
 
     @property
     def ending(self) -> str:
-        """How the process ended, in words; known once `wait` answered False."""
+        """How the worker ended, in words; known once `wait` answered False."""
+
+    @property
+    def obstacle(self) -> str:
+        """Why it never began although nothing is wrong with it, such as a lack of room; empty if it did."""
 
     def stop(self) -> None:
         """Ask the worker to end: finish the step, write a checkpoint, report."""
@@ -45,7 +69,7 @@ class Executor(Protocol):
     def start(self) -> None:
         """Get ready in the background; returns at once."""
 
-    def launch(self, launch: Launch, slot: Slot) -> Worker:
+    def launch(self, launch: Launch, demand: Demand) -> Worker:
         """Start a worker.
 
         Raises:

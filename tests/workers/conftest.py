@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.server.scheduling.executors.yard import HERE, Yard
+from tests.workers.yard import HERE, Yard
 
 
 @pytest.fixture

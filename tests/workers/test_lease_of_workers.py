@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from tests.server.scheduling.executors.yard import Yard, gone, launch, to_end, until
+from tests.workers.yard import Yard, gone, launch, to_end, until
 
 SHORT = 1.2
 ENOUGH_TO_REPORT = 3

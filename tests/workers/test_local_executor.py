@@ -5,11 +5,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.server.scheduling.executors.yard import Yard, gone, launch, to_end, until
+from tests.workers.yard import Yard, gone, launch, to_end, until
 
 from tunesmith.protocol import Launch
-from tunesmith.server.scheduling.executors.base import ExecutorError, Slot
-from tunesmith.server.scheduling.executors.local import LocalExecutor
+from tunesmith.workers.base import Demand, ExecutorError, Slot
+from tunesmith.workers.local import LocalExecutor
 
 
 def fork_server(executor: LocalExecutor) -> int:
@@ -166,4 +166,4 @@ def test_an_executor_that_was_closed_launches_nothing(yard: Yard):
     executor, job = yard.executor(), yard.job("leave")
     executor.close()
     with pytest.raises(ExecutorError, match="The server stops"):
-        executor.launch(Launch(folder=job.folder.root), Slot.CPU)
+        executor.launch(Launch(folder=job.folder.root), Demand(Slot.CPU))
