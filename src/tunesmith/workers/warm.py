@@ -50,5 +50,5 @@ class WarmProcess(Companion):
                 return worker
         raise ExecutorError(
             f"The warm process for {self.name} jobs was asked {_TRIES} times to start a worker, and none "
-            "began. The standard error of what started it says why."
+            "began. Its standard error says why."
         )
