@@ -26,7 +26,11 @@ _SIGNALS = {
 
 
 class LocalWorker:
-    """A forked worker behind its channel (`tunesmith.protocol.channel`)."""
+    """A forked worker behind its channel (`tunesmith.protocol.channel`).
+
+    Attributes:
+        ended_well: whether it exited by itself and has said how its job ended.
+    """
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
@@ -35,6 +39,7 @@ class LocalWorker:
         self._poked = False
         self._group: ProcessGroup | None = None
         self._end = ""
+        self.ended_well = False
         self._refusal = ""
         self._killed = False
         self._lock = threading.Lock()
@@ -121,6 +126,7 @@ class LocalWorker:
                 with self._lock:
                     self._group = ProcessGroup(int(number))
             case ["exit", code]:
+                self.ended_well = code == "0"
                 self._end = "it did not end in time" if self._killed else _in_words(int(code))
             case ["refused", why]:
                 self._refusal = why
