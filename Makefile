@@ -26,7 +26,7 @@ help: ## show this list
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,wandb,mlflow,postgres,demo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,wandb,mlflow,ray,postgres,demo,dev]'
 	@touch $@
 
 demo: $(READY) ## train, evaluate, export and query a digit classifier, from login to predictions

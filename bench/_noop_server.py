@@ -4,8 +4,9 @@ from functools import partial
 
 from tunesmith.__main__ import main
 from tunesmith.server.scheduling import scheduler
-from tunesmith.workers.local import COMPUTE_MODULES, LocalExecutor
+from tunesmith.server.scheduling.executors.choice import ground_of
+from tunesmith.workers.local import COMPUTE_MODULES
 
 _MODULES = (*COMPUTE_MODULES, "bench._noop")
-setattr(scheduler, "LocalExecutor", partial(LocalExecutor, compute_modules=_MODULES))  # noqa: B010
+setattr(scheduler, "ground_of", partial(ground_of, compute_modules=_MODULES))  # noqa: B010
 main()

@@ -150,7 +150,5 @@ async def _unless_unheard(call: Awaitable[Any]) -> None:
 
 def seats_of(nodes: Nodes, found: Iterable[tuple[str, Held]]) -> list[Seat]:
     """The seats of nodes that have parts of an attempt, the leading one first."""
-    seats = [
-        Seat(held, node, keeper) for node, held in found if (keeper := nodes.keeper(node)) is not None
-    ]
+    seats = [Seat(held, node, keeper) for node, held in found if (keeper := nodes.keeper(node)) is not None]
     return sorted(seats, key=lambda seat: seat.held.node)

@@ -111,9 +111,7 @@ async def find(nodes: Nodes, adoption: Adoption, held_at: float) -> Attempt:
 
 async def _adopted(seats: Sequence[Seat], adoption: Adoption, held_at: float) -> bool:
     try:
-        answers = await asyncio.gather(
-            *(seat.keeper.adopt(seat.held, adoption, held_at) for seat in seats)
-        )
+        answers = await asyncio.gather(*(seat.keeper.adopt(seat.held, adoption, held_at) for seat in seats))
     except UNHEARD:
         return False
     return all(answers)

@@ -1,12 +1,14 @@
 """Runs jobs on a Ray cluster for one server, in a process of its own: Ray ends its driver when it is lost.
 
-Run by a server as `python -m tunesmith.cluster.broker LISTENER SETTINGS`, with the number of a Unix socket that
-listens and a `BrokerSettings` as JSON. What is said there is in `tunesmith.workers.orders`. When its server is gone,
-with which standard input ends, it goes; what runs on the nodes goes on, and the next server's broker finds it. When
-it is told to end (SIGTERM) it ends what runs for its server first, with the cluster if that is its own.
+Run by a server as `python -m tunesmith.cluster.broker LISTENER SETTINGS`, with the number of a Unix socket
+that listens and a `BrokerSettings` as JSON. `tunesmith.workers.orders` tells what is said there. When its
+server is gone, with which standard input ends, it goes; what runs on the nodes goes on, and the next server's
+broker finds it. When it is told to end (SIGTERM) it ends what runs for its server first, with the cluster if
+that is its own.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -58,7 +60,7 @@ class Broker:
         """Until the server is gone, or wants an end."""
         loop = asyncio.get_running_loop()
         over, told = asyncio.Event(), asyncio.Event()
-        loop.add_reader(sys.stdin.fileno(), lambda: os.read(0, 4096) or over.set())
+        loop.add_reader(sys.stdin.fileno(), _look_for_server, over)
         cluster = asyncio.create_task(self._keep_to_cluster(told))
         await asyncio.start_unix_server(self._hear, sock=listener, limit=MAX_LINE_BYTES)
         ends = [asyncio.create_task(one.wait()) for one in (over, told)]
@@ -96,7 +98,7 @@ class Broker:
         """
         asked = self._settings
         address = asked.address or local.ensure(asked.run_dir, asked.cpus, asked.memory_mb).address
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
 
     def _sentence(self) -> str:
         where = f" at {self._settings.address}" if self._settings.address else " of this machine"
@@ -188,6 +190,11 @@ class Broker:
                 await asyncio.wait_for(self._nodes.close(CLOSE_SECONDS), CLOSE_SECONDS + 1)
         if not self._settings.address:
             await asyncio.to_thread(local.end, self._settings.run_dir)
+
+
+def _look_for_server(gone: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        gone.set()
 
 
 async def _nothing() -> None:

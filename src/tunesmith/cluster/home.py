@@ -51,7 +51,7 @@ class Home:
         shutil.rmtree(self._own, ignore_errors=True)
 
     def at_home(self, request: JobRequest) -> JobRequest:
-        """The request with the paths of this node. What is there already, as on a shared disk, stays there."""
+        """The request with the paths of this node. What it sees where the server has it stays there."""
         datasets = {
             name: self._dataset(found)
             for name in ("eval_dataset", "inference_dataset", "calibration_dataset")

@@ -1,14 +1,15 @@
 """The actor that runs jobs on one node of a Ray cluster, for one server.
 
-It holds a warm process, so that a job starts at once, and a `Stay` for each attempt. Ray starts it again when it
-dies; its workers go on meanwhile, and are found again when the broker asks for them. It ends by itself when no
-broker has been heard for long.
+It holds a warm process, so that a job starts at once, and a `Stay` for each attempt. Ray starts it again when
+it dies; its workers go on meanwhile, and are found again when the broker asks for them. It ends by itself when
+no broker has been heard for long.
 """
 
 import asyncio
 import os
 import socket
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -61,7 +62,7 @@ class Keeper:
 
     async def meeting(self) -> str:
         """A place on this node where the workers of an attempt can meet, as HOST:PORT."""
-        host = ray.util.get_node_ip_address()
+        host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray has no type for it
         with socket.create_server((host, 0)) as free:
             return f"{host}:{free.getsockname()[1]}"
 
@@ -90,7 +91,7 @@ class Keeper:
         return max((held for held in known if held.key.job_id == job_id), key=_attempt, default=None)
 
     async def adopt(self, held: Held, adoption: Adoption, at: float) -> bool:
-        """Report to a server that was not known before, from now on. Whether there is a worker, or its ending."""
+        """Report to a server that was not known before. Whether there is a worker, or an ending."""
         if stay := self._stays.get(held.key):
             stay.redirect(adoption.report_url, at)
             return True
@@ -173,7 +174,5 @@ def _attempt(held: Held) -> int:
 
 def _free(group: str) -> None:
     """Give the resources of an attempt back: the broker may not be there to do it."""
-    try:
+    with suppress(ValueError, ray.exceptions.RayError):  # the broker may be faster
         ray.util.remove_placement_group(ray.util.get_placement_group(group))
-    except (ValueError, ray.exceptions.RayError):
-        pass  # the broker was faster

@@ -62,7 +62,14 @@ def ensure(run_dir: Path, cpus: int | None, memory_mb: int | None) -> Record:
     log = run_dir / "ray.log"
     with log.open("wb") as output:
         minder = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "tunesmith.cluster.local", str(run_dir), str(cpus or 0), str(memory_mb or 0)],
+            [
+                sys.executable,
+                "-m",
+                "tunesmith.cluster.local",
+                str(run_dir),
+                str(cpus or 0),
+                str(memory_mb or 0),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -88,7 +95,7 @@ def end(run_dir: Path) -> None:
 
 def main(run_dir: Path, cpus: int, memory_mb: int) -> int:
     """Run the cluster. Returns the exit code."""
-    folder = tempfile.mkdtemp(prefix="tunesmith-ray-", dir="/tmp")  # noqa: S108 - paths of sockets are short
+    folder = tempfile.mkdtemp(prefix="tunesmith-ray-", dir="/tmp")
     with socket.create_server((LOOPBACK, 0)) as free:
         port = free.getsockname()[1]
     command = [
@@ -106,7 +113,9 @@ def main(run_dir: Path, cpus: int, memory_mb: int) -> int:
     while not told.is_set() and ray.poll() is None:
         if not noted and (noted := _listens(port)):
             whole = note.with_suffix(".new")
-            whole.write_text(json.dumps({"pid": os.getpid(), "address": f"{LOOPBACK}:{port}"}), encoding="utf-8")
+            whole.write_text(
+                json.dumps({"pid": os.getpid(), "address": f"{LOOPBACK}:{port}"}), encoding="utf-8"
+            )
             whole.replace(note)
         if noted and not _is_used(note):
             break

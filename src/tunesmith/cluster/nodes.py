@@ -12,7 +12,6 @@ import structlog
 import tunesmith
 from tunesmith.cluster.parts import Hello
 from tunesmith.cluster.remote import RemoteKeeper
-from tunesmith.protocol.lease import clock
 from tunesmith.workers.machine import Node
 from tunesmith.workers.orders import BrokerSettings, Cluster
 
@@ -138,7 +137,9 @@ class Nodes:
     def _tell(self) -> None:
         nodes = tuple(self._usable().values())
         faults = "; ".join(f"{self.name(node)}: {fault}" for node, fault in self._faults.items())
-        trouble = "" if nodes else f"No node of the Ray cluster can run jobs{f' ({faults})' if faults else ''}"
+        trouble = (
+            "" if nodes else f"No node of the Ray cluster can run jobs{f' ({faults})' if faults else ''}"
+        )
         if self._silent:
             trouble = "The Ray cluster does not answer"
         cluster = Cluster(nodes=nodes, trouble=trouble)

@@ -50,7 +50,9 @@ async def find_room(
         strategy="STRICT_SPREAD" if nodes > 1 else "PACK",
         name=name,
         lifetime="detached",
-        bundle_label_selector=None if allowed is None else [{_NODE_LABEL: f"in({', '.join(allowed)})"}] * nodes,
+        bundle_label_selector=None
+        if allowed is None
+        else [{_NODE_LABEL: f"in({', '.join(allowed)})"}] * nodes,
     )
     loop = asyncio.get_running_loop()
     try:

@@ -26,7 +26,7 @@ class Stay:
     """A worker of this node, and what tells its server of it. Methods may be called from any thread."""
 
     def __init__(
-        self, held: Held, home: Home, executor: LocalExecutor, on_end: Callable[["Stay"], None]
+        self, held: Held, home: Home, executor: LocalExecutor, on_end: Callable[["Stay"], object]
     ) -> None:
         """Args:
         held: the part of the attempt that is this node's.

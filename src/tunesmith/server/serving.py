@@ -13,24 +13,26 @@ from tunesmith.server.app import create_app
 from tunesmith.server.auth.repository import any_key
 from tunesmith.server.jobs.followers import Followers
 from tunesmith.server.kit.logs import configure_logs
-from tunesmith.server.kit.settings import Settings
+from tunesmith.server.kit.settings import EVERYWHERE, Settings
 from tunesmith.server.opening import claimed, listening, open_database
+from tunesmith.server.scheduling.executors.choice import check_ground
 
 _GRACE_SECONDS = 5
 """How long replies that are being sent may take once the server is told to stop."""
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - shown, not bound
 
 
 def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        StartError: another server has the data folder or the port.
+        StartError: another server has the data folder or the port, or jobs cannot run where they are to.
         UnknownRevisionError: a newer tunesmith has made the database.
     """
     configure_logs(settings)
     with claimed(settings.data_dir), listening(settings.host, settings.port) as listener:
-        greeting = _greeting(settings, listener.getsockname()[1], _has_keys(settings))
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        check_ground(settings)
+        greeting = _greeting(settings, _has_keys(settings))
         app = create_app(settings)
         config = uvicorn.Config(
             app,
@@ -72,9 +74,9 @@ def _has_keys(settings: Settings) -> bool:
     return found
 
 
-def _greeting(settings: Settings, port: int, has_keys: bool) -> str:
-    host = _EVERYWHERE.get(settings.host, settings.host)
-    url = f"http://{host}:{port}"
+def _greeting(settings: Settings, has_keys: bool) -> str:
+    host = EVERYWHERE.get(settings.host, settings.host)
+    url = f"http://{host}:{settings.port}"
     org = "ORG" if has_keys else "my-org"
     lines = [f"tunesmith {tunesmith.__version__} listens on {url} (API reference: {url}/swagger)"]
     if not has_keys:

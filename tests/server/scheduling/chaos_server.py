@@ -11,9 +11,9 @@ from cryptography.fernet import Fernet
 from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.opening import open_database
+from tunesmith.server.scheduling.executors.choice import ground_of
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.scheduler import Scheduler
-from tunesmith.workers.local import LocalExecutor
 
 MODULES = ("chaos_actions",)
 
@@ -29,9 +29,9 @@ def main() -> None:
         stop_grace=1,
         max_restarts=100,
     )
-    executor = LocalExecutor(settings.run_dir, compute_modules=MODULES, light_modules=MODULES)
-    vault = Vault(Fernet.generate_key())
-    scheduler = Scheduler(settings, open_database(settings), vault, Hint(), executor)
+    vault, database, hint = Vault(Fernet.generate_key()), open_database(settings), Hint()
+    ground = ground_of(settings, database, hint.wake_here, MODULES, MODULES)
+    scheduler = Scheduler(settings, database, vault, hint, ground)
     scheduler.start()
     print("ready", flush=True)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on

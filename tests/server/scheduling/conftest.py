@@ -22,11 +22,11 @@ from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.migrations import migrate
 from tunesmith.server.orgs.tables import Org, User
+from tunesmith.server.scheduling.executors.choice import ground_of
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.scheduler import Scheduler
 from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.storage.locations import FolderStore, Location
-from tunesmith.workers.local import LocalExecutor
 
 HERE = Path(__file__).parent
 ACTIONS = ("scheduling_actions",)
@@ -78,8 +78,8 @@ class House:
             self.experiment_id = experiment.id
 
     def start(self) -> None:
-        executor = LocalExecutor(self.settings.run_dir, compute_modules=ACTIONS, light_modules=ACTIONS)
-        self.scheduler = Scheduler(self.settings, self.database, self.vault, self.hint, executor)
+        ground = ground_of(self.settings, self.database, self.hint.wake_here, ACTIONS, ACTIONS)
+        self.scheduler = Scheduler(self.settings, self.database, self.vault, self.hint, ground)
         self.scheduler.start()
 
     def stop(self) -> None:

@@ -46,6 +46,16 @@ def release_all(session: Session) -> None:
     )
 
 
+def look_again(session: Session) -> None:
+    """Let the jobs that wait for a slot be looked at again: what they can hope for has changed."""
+    session.execute(
+        update(Job)
+        .where(Job.queue == Queue.READY)
+        .values(queue=Queue.NEW)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def places(session: Session, jobs: Iterable[Job]) -> dict[UUID, Place]:
     """The places of those jobs that wait for nothing but a slot. No query if there are none."""
     ids = [job.id for job in jobs if job.queue == Queue.READY]

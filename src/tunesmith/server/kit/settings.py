@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tunesmith.server.kit.limits import Rate
 from tunesmith.storage.reach import PrivateHosts
 
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - shown, not bound
+"""Where this machine reaches a server that listens on all its addresses."""
 _FERNET_KEY_BYTES = 32
 
 
@@ -37,7 +39,32 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the database; unset, an SQLite file in the data folder."
     )
-    executor: Literal["local"] = Field("local", description="Where jobs run: local, on this machine.")
+    executor: Literal["local", "ray"] = Field(
+        "local", description="Where jobs run: local, on this machine; ray, on the nodes of a Ray cluster."
+    )
+    ray_address: str = Field(
+        "",
+        pattern=r"^(\S+:\d+)?$",
+        description="Address of the Ray cluster, as HOST:PORT; unset, one is started on this machine, and ends "
+        "with the server.",
+    )
+    ray_job_cpus: int = Field(
+        2, ge=1, description="Processors of a Ray node that a job takes which computes on processors."
+    )
+    ray_placement_seconds: float = Field(
+        15, gt=0, description="Seconds that a job may wait for room on a Ray cluster before others are tried."
+    )
+    ray_node_dir: Path | None = Field(
+        None,
+        description="Folder on each node of a Ray cluster for jobs while they run there and for copies of "
+        "datasets and weights; unset, one in the node's temporary folder.",
+    )
+    callback_url: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="Address by which the nodes of a Ray cluster reach this server; unset, "
+        "http://HOST:PORT of what it listens on.",
+    )
     workspace_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (),
         description="Folders, separated as in PATH, under which a workspace may name a local path; "
@@ -232,6 +259,12 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """The database to use."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'tunesmith.db').resolve()}"
+
+    @property
+    def callback(self) -> str:
+        """The address by which nodes reach this server, without a slash at its end."""
+        host = EVERYWHERE.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
+        return (self.callback_url or f"http://{host}:{self.port}").rstrip("/")
 
     @cached_property
     def jobs_dir(self) -> Path:

@@ -63,7 +63,8 @@ def build_request(
         resources=Resources(
             threads=_threads(settings),
             gpus=claim.gpus,
-            processes=max(1, len(claim.gpus)) if job.action in TRAINS else 1,
+            processes=max(1, claim.demand.gpus) if job.action in TRAINS else 1,
+            nodes=claim.demand.nodes if job.action in TRAINS else 1,
         ),
         tensorboard=bool(experiment and experiment.echoed.get("tensorboard_enabled")),
         checkpoint_seconds=settings.checkpoint_seconds,
@@ -123,4 +124,6 @@ def _secrets(session: Session, vault: Vault, frozen: FrozenInputs, came_from: Lo
 
 def _threads(settings: Settings) -> int:
     """The processor's cores, shared by the jobs that may compute at once."""
+    if settings.executor == "ray":
+        return settings.ray_job_cpus
     return max(1, (os.cpu_count() or 1) // settings.compute_slots)

@@ -24,6 +24,9 @@ class Capacity(BaseModel):
         cpu_slots: jobs that may compute on processors at once.
         io_slots: jobs that may move data at once.
         nodes: the machines.
+        cores_of_slot: processors that a job computes with; None for an equal share of the machine.
+        chooses_gpus: whether a job can be given GPUs of certain indices.
+        trouble: why nothing can begin there now, as a sentence; `nodes` are then those that it had.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +34,9 @@ class Capacity(BaseModel):
     cpu_slots: int
     io_slots: int
     nodes: tuple[Node, ...]
+    cores_of_slot: int | None = None
+    chooses_gpus: bool = True
+    trouble: str = ""
 
     @property
     def gpus(self) -> int:
@@ -44,6 +50,10 @@ class Capacity(BaseModel):
 
     def fits(self, demand: Demand) -> bool:
         """Whether a job could run here if nothing else did."""
+        if self.trouble and not self.nodes:
+            return True  # what there will be is not known
+        if demand.gpu_ids and not self.chooses_gpus:
+            return False
         return sum(_fits(node, demand) for node in self.nodes) >= demand.nodes
 
 
@@ -91,6 +101,12 @@ class Fleet:
         return list(found.values())
 
     @property
+    def trouble(self) -> str:
+        """Why nothing can begin anywhere now; empty if it can somewhere."""
+        troubles = [capacity.trouble for capacity in self.capacities]
+        return troubles[0] if troubles and all(troubles) else ""
+
+    @property
     def most_gpus(self) -> int:
         """GPUs of the machine that has the most."""
         return max((len(node.gpus) for node in self.nodes), default=0)
@@ -115,6 +131,9 @@ class Fleet:
         if demand.gpus > self.most_gpus:
             said = f"it needs {demand.gpus} GPUs, and no machine has more than {self.most_gpus}"
             return Lack("gpus", said if self.most_gpus else f"{said}; 1 runs on a processor")
+        if demand.gpu_ids and not any(capacity.chooses_gpus for capacity in self.capacities):
+            said = "the cluster chooses the GPUs of a job itself; leave them out"
+            return Lack("gpu_ids", said)
         if demand.gpu_ids and max(demand.gpu_ids) >= self.most_gpus:
             listed = ", ".join(map(str, demand.gpu_ids))
             said = f"it needs the GPUs {listed}, and no machine has more than {self.most_gpus}"

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from tunesmith.server.jobs.queue import release_all
+from tunesmith.server.jobs.queue import look_again, release_all
 from tunesmith.server.jobs.states import IllegalTransitionError, Status
 from tunesmith.server.kit import leftovers
 from tunesmith.server.kit.database import Database
@@ -20,15 +20,15 @@ from tunesmith.server.kit.secrets import Vault
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling import claims, servers
 from tunesmith.server.scheduling.claims import Claim
+from tunesmith.server.scheduling.executors.choice import Ground, ground_of
 from tunesmith.server.scheduling.fairness import Turns
 from tunesmith.server.scheduling.hint import Hint
-from tunesmith.server.scheduling.resources import local_capacity
 from tunesmith.server.scheduling.servers import Peers
 from tunesmith.server.scheduling.slots import SlotPool, SlotUse
 from tunesmith.server.scheduling.waiting import look_at_new
 from tunesmith.server.scheduling.watch import Watch
-from tunesmith.workers.base import Demand, Executor, Slot
-from tunesmith.workers.local import LocalExecutor
+from tunesmith.workers.base import Demand, Slot
+from tunesmith.workers.machine import this_node
 
 if TYPE_CHECKING:
     from tunesmith.server.scheduling.notices import Notices
@@ -60,14 +60,14 @@ class Scheduler:
         database: Database,
         vault: Vault,
         hint: Hint,
-        executor: Executor | None = None,
+        ground: Ground | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._vault = vault
         self._hint = hint
-        self._executor = executor or LocalExecutor(settings.run_dir)
-        self._capacity = local_capacity(settings)
+        self._executor, self._capacity_now = ground or ground_of(settings, database, hint.wake_here)
+        self._capacity = self._capacity_now()
         self._pool = SlotPool(self._capacity)
         self._turns = Turns()
         self._peers = Peers(patience=settings.lease_seconds)
@@ -94,7 +94,7 @@ class Scheduler:
         """Begin; returns at once."""
         self._owner = installation_id(self._settings)
         with self._database.write() as session:
-            servers.register(session, self._owner, self._capacity.nodes[0].name, self._capacity)
+            servers.register(session, self._owner, this_node().name, self._capacity)
         if self._is_shared:
             from tunesmith.server.scheduling.notices import Notices
 
@@ -147,12 +147,26 @@ class Scheduler:
         if self._freed:  # a slot does not wait for what else there is to see
             self._freed = False
             self._claim_ready()
+        self._see_what_there_is()
         if time.monotonic() >= self._next_beat:
             self._beat()
             self._take_over_orphans()
         self._pass_on_stops()
         self._look_at_new()
         self._claim_ready()
+
+    def _see_what_there_is(self) -> None:
+        """Nodes of a cluster come and go. The other servers hear of it with the next heartbeat: now."""
+        there = self._capacity_now()
+        if there == self._capacity:
+            return
+        with self._guard:
+            self._pool.resize(there)
+        self._next_beat = 0.0
+        if there.trouble != self._capacity.trouble:
+            with self._database.write() as session:
+                look_again(session)
+        self._capacity = there
 
     def _beat(self) -> None:
         """Keep the leases, and tell the workers whose they are."""
@@ -161,7 +175,7 @@ class Scheduler:
             watches = list(self._watches.values())
         with self._database.write() as session:
             if not servers.beat(session, self._owner, self._capacity):
-                servers.register(session, self._owner, self._capacity.nodes[0].name, self._capacity)
+                servers.register(session, self._owner, this_node().name, self._capacity)
             if sweeps := started >= self._next_sweep:
                 release_all(session)
             held = claims.still_held(session, [watch.claim.token for watch in watches])

@@ -35,6 +35,8 @@ class SlotPool:
 
     def has_room(self, demand: Demand) -> bool:
         """Whether a job would get what it needs now."""
+        if not self._opens(demand.slot):
+            return False
         if demand.nodes * demand.memory_mb > self._capacity.memory_mb - self._used_memory:
             return False
         if demand.slot is not Slot.GPU:
@@ -45,6 +47,8 @@ class SlotPool:
 
     def offers(self, slot: Slot) -> bool:
         """Whether anything of a kind is free."""
+        if not self._opens(slot):
+            return False
         return bool(self._free_gpus()) if slot is Slot.GPU else self._used[slot] < self._size(slot)
 
     def take(self, demand: Demand) -> tuple[int, ...]:
@@ -69,6 +73,10 @@ class SlotPool:
         """How far each kind of slot is in use."""
         counted = {slot: SlotUse(used, self._size(slot) - used) for slot, used in self._used.items()}
         return counted | {Slot.GPU: SlotUse(len(self._used_gpus), len(self._free_gpus()))}
+
+    def _opens(self, slot: Slot) -> bool:
+        """Whether jobs of a kind can begin at all. What moves data runs beside the server in any case."""
+        return slot is Slot.IO or not self._capacity.trouble
 
     def _size(self, slot: Slot) -> int:
         return self._capacity.cpu_slots if slot is Slot.CPU else self._capacity.io_slots

@@ -92,7 +92,9 @@ def _file(session: Session, job: Job, found: Obstacle | None, fleet: Fleet) -> N
     else:
         demand = demand_of(job)
         job.queue, job.waits_for = Queue.READY, wait_for(demand)
-        if not fleet.fits(demand):
+        if fleet.trouble and demand.slot is not Slot.IO:
+            job.waits_for = fleet.trouble
+        elif not fleet.fits(demand):
             job.waits_for = f"Waits for another server: {fleet.lack(demand).sentence}"
 
 
