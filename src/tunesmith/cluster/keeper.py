@@ -1,8 +1,8 @@
 """The actor that runs jobs on one node of a Ray cluster, for one server.
 
 It holds a warm process, so that a job starts at once, and a `Stay` for each attempt. Ray starts it again when
-it dies; its workers go on meanwhile, and are found again when the broker asks for them. It ends by itself when
-no broker has been heard for long.
+it dies; its workers go on meanwhile, and are found again when the broker asks for them. It ends by itself
+when no broker has been heard for long.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A Ray cluster on this machine, for a server that is given none: it outlives the server, for the next one.
 
-Run as `python -m tunesmith.cluster.local RUN_DIR CPUS MEMORY_MB` (0: what Ray finds fit). It ends when it is told
-to (SIGTERM), and when no broker has been there for long.
+Run as `python -m tunesmith.cluster.local RUN_DIR CPUS MEMORY_MB` (0: what Ray finds fit). It ends when it is
+told to (SIGTERM), and when no broker has been there for long.
 """
 
 import json
@@ -112,11 +112,7 @@ def main(run_dir: Path, cpus: int, memory_mb: int) -> int:
     noted = False
     while not told.is_set() and ray.poll() is None:
         if not noted and (noted := _listens(port)):
-            whole = note.with_suffix(".new")
-            whole.write_text(
-                json.dumps({"pid": os.getpid(), "address": f"{LOOPBACK}:{port}"}), encoding="utf-8"
-            )
-            whole.replace(note)
+            _write(note, Record(os.getpid(), f"{LOOPBACK}:{port}"))
         if noted and not _is_used(note):
             break
         told.wait(_LOOK_SECONDS if noted else 0.05)
@@ -125,6 +121,12 @@ def main(run_dir: Path, cpus: int, memory_mb: int) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     note.unlink(missing_ok=True)
     return 0
+
+
+def _write(note: Path, record: Record) -> None:
+    whole = note.with_suffix(".new")
+    whole.write_text(json.dumps(record._asdict()), encoding="utf-8")
+    whole.replace(note)
 
 
 def _is_used(note: Path) -> bool:

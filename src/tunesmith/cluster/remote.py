@@ -23,8 +23,8 @@ _DRIFT = 5e-4
 class FarClock:
     """What a clock of another machine shows at a moment of this one's, or a little less: never more.
 
-    It is read over a connection that takes its time. A reading that arrives at `here` was taken before that, so
-    the other clock is ahead by its value less `here`, or by more.
+    It is read over a connection that takes its time. A reading that arrives at `here` was taken before that,
+    so the other clock is ahead by its value less `here`, or by more.
     """
 
     def __init__(self) -> None:

@@ -52,7 +52,9 @@ WAITING = frozenset({Status.PENDING, Status.RESUMING})
 
 LEGAL: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.RUNNING, Status.CANCELED, Status.PAUSED, Status.ERROR}),
-    Status.RUNNING: frozenset({Status.DONE, Status.ERROR, Status.CANCELING, Status.PAUSING, Status.RUNNING}),
+    Status.RUNNING: frozenset(
+        {Status.DONE, Status.ERROR, Status.CANCELING, Status.PAUSING, Status.RUNNING, Status.PENDING}
+    ),
     Status.CANCELING: frozenset({Status.CANCELED}),
     Status.PAUSING: frozenset({Status.PAUSED, Status.DONE, Status.ERROR, Status.CANCELING}),
     Status.PAUSED: frozenset({Status.RESUMING, Status.CANCELED}),
@@ -62,7 +64,7 @@ LEGAL: dict[Status, frozenset[Status]] = {
     Status.CANCELED: frozenset(),
 }
 """Where a job may go from each state. A worker that ends after a cancel was asked for is Canceled; a job
-whose worker was lost is Running anew."""
+whose worker was lost is Running anew; one that found no room on a cluster is Pending again."""
 
 
 def status_of(text: str) -> Status:

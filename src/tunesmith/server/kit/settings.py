@@ -45,8 +45,8 @@ class Settings(BaseSettings):
     ray_address: str = Field(
         "",
         pattern=r"^(\S+:\d+)?$",
-        description="Address of the Ray cluster, as HOST:PORT; unset, one is started on this machine, and ends "
-        "with the server.",
+        description="Address of the Ray cluster, as HOST:PORT; unset, one is started on this machine, and "
+        "ends with the server.",
     )
     ray_job_cpus: int = Field(
         2, ge=1, description="Processors of a Ray node that a job takes which computes on processors."

@@ -17,7 +17,7 @@ from tunesmith.server.jobs.log_store import MOST_AT_ONCE, is_long, left_in, take
 from tunesmith.server.jobs.news import NEWS
 from tunesmith.server.jobs.queue import release as release_waiting
 from tunesmith.server.jobs.states import TERMINAL, Status, transition
-from tunesmith.server.jobs.tables import Job
+from tunesmith.server.jobs.tables import Job, Queue
 from tunesmith.server.kit.database import LOCK, Database, after_commit
 from tunesmith.server.metrics.jobs import note_restart
 from tunesmith.server.models.pulls import set_pulled
@@ -100,6 +100,18 @@ def settle_silent_end(
         lost = Failed(cause=Cause.LOST_WORKER, message=f"The worker was lost{tried}: {ending}.")
         _fail(session, job, lost, folder)
         return True
+
+
+def put_back(database: Database, job_id: UUID, token: UUID, obstacle: str) -> None:
+    """The job could not begin for want of something: it waits for it, and is looked at again now and then."""
+    with database.write() as session:
+        job = held_job(session, job_id, token)
+        if _settle_stopped(session, job):
+            return
+        transition(session, job.id, Status.PENDING, obstacle)
+        release(session, token)
+        job.attempt -= 1  # it was none
+        job.queue, job.waits_for = Queue.BLOCKED, obstacle
 
 
 def settle_if_stopping(database: Database, job_id: UUID, token: UUID) -> bool:

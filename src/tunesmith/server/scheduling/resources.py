@@ -24,7 +24,6 @@ class Capacity(BaseModel):
         cpu_slots: jobs that may compute on processors at once.
         io_slots: jobs that may move data at once.
         nodes: the machines.
-        cores_of_slot: processors that a job computes with; None for an equal share of the machine.
         chooses_gpus: whether a job can be given GPUs of certain indices.
         trouble: why nothing can begin there now, as a sentence; `nodes` are then those that it had.
     """
@@ -34,7 +33,6 @@ class Capacity(BaseModel):
     cpu_slots: int
     io_slots: int
     nodes: tuple[Node, ...]
-    cores_of_slot: int | None = None
     chooses_gpus: bool = True
     trouble: str = ""
 

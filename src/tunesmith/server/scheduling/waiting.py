@@ -20,6 +20,7 @@ from tunesmith.server.models.pulls import obstacle_of
 from tunesmith.server.models.tables import PulledModel
 from tunesmith.server.scheduling.resources import Fleet, demand_of
 from tunesmith.server.scheduling.slots import wait_for
+from tunesmith.workers.base import Slot
 
 _PULLS = (PULL, PULL_MODEL)
 _AT_ONCE = 200

@@ -20,6 +20,7 @@ from tunesmith.server.scheduling.attempts import begin_attempt, ran_here
 from tunesmith.server.scheduling.claims import Claim, LeaseLostError, release
 from tunesmith.server.scheduling.folding import (
     fold,
+    put_back,
     settle_failure,
     settle_if_stopping,
     settle_silent_end,
@@ -140,6 +141,8 @@ class Watch(threading.Thread):
                     self._make_room()
         if settled or self._patiently(self._fold):
             return True
+        if worker.obstacle and not self._suspended:
+            return self._patiently(partial(self._put_back, worker.obstacle))
         return self._patiently(lambda: self._settle_silence(worker.ending))
 
     def _make_room(self) -> None:
@@ -222,6 +225,11 @@ class Watch(threading.Thread):
             return settle_silent_end(self._database, claim.job_id, claim.token, self._folder, ending, most)
         with self._database.write() as session:
             release(session, claim.token)
+        return True
+
+    def _put_back(self, obstacle: str) -> bool:
+        """The worker never began, and the job waits again."""
+        put_back(self._database, self.claim.job_id, self.claim.token, obstacle)
         return True
 
     @staticmethod

@@ -82,7 +82,6 @@ class RayExecutor:
             cpu_slots=min(slots, settings.cpu_slots) if settings.cpu_slots else slots,
             io_slots=settings.io_slots,
             nodes=cluster.nodes,
-            cores_of_slot=settings.ray_job_cpus,
             chooses_gpus=False,
             trouble=cluster.trouble,
         )
