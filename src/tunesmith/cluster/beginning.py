@@ -1,7 +1,7 @@
 """How an attempt comes to its nodes: it is placed there, or found there."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from tunesmith.cluster.attempt import UNHEARD, Attempt, Seat, seats_of
@@ -150,7 +150,7 @@ def adoption_of(order: Order, job_id: UUID) -> Adoption:
     )
 
 
-def _pairs(seats: Sequence[Seat], parts: Sequence[Part]) -> zip[tuple[Seat, Part]]:
+def _pairs(seats: Sequence[Seat], parts: Sequence[Part]) -> Iterator[tuple[Seat, Part]]:
     return zip(seats, parts, strict=True)
 
 

@@ -57,7 +57,7 @@ class Broker:
         self._connected = asyncio.Event()
 
     async def serve(self, listener: socket.socket) -> None:
-        """Until the server is gone, or wants an end."""
+        """Serve until the server is gone, or wants an end; then end this process."""
         loop = asyncio.get_running_loop()
         over, told = asyncio.Event(), asyncio.Event()
         loop.add_reader(sys.stdin.fileno(), _look_for_server, over)
@@ -67,6 +67,7 @@ class Broker:
         await asyncio.wait([*ends, cluster], return_when=asyncio.FIRST_COMPLETED)
         if told.is_set():
             await self._close()
+        os._exit(0)  # at once: threads of Ray's may wait for a cluster that is gone
 
     async def _keep_to_cluster(self, told: asyncio.Event) -> None:
         """Find the cluster, and watch its nodes."""
@@ -212,11 +213,10 @@ def _reason(error: Exception) -> str:
 
 
 def main() -> None:
-    """Serve, then go at once: Ray's threads need no farewell."""
+    """Serve until nobody needs it any more."""
     listener = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(listener.fileno(), False)
     asyncio.run(Broker(BrokerSettings.model_validate_json(sys.argv[2])).serve(listener))
-    os._exit(0)
 
 
 if __name__ == "__main__":

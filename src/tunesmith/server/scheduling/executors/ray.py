@@ -9,10 +9,11 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from tunesmith.protocol import JobFolder, Launch
+from tunesmith.protocol import JobFolder, JobRequest, Launch
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.scheduling.executors.ray_worker import RayWorker
 from tunesmith.server.scheduling.resources import Capacity
+from tunesmith.storage.locations import FolderStore
 from tunesmith.workers.base import Demand, ExecutorError, Slot, Worker
 from tunesmith.workers.companion import Companion
 from tunesmith.workers.local import COMPUTE_MODULES, LIGHT_MODULES, LocalExecutor
@@ -24,6 +25,10 @@ READY_SECONDS = 90.0
 CLOSE_SECONDS = 40.0
 """A little longer than a broker takes to end what runs on its nodes."""
 _PAUSE_SECONDS = 0.5
+_BROKER_LOST = (
+    "The process that speaks with the Ray cluster has ended and is started again; if that happens over and over, "
+    "the server's standard error says why"
+)
 
 _log = structlog.get_logger()
 
@@ -94,6 +99,8 @@ class RayExecutor:
         """
         if demand.slot is Slot.IO:
             return self._local.launch(launch, demand)
+        folder = JobFolder(launch.folder)
+        _make_results_of(folder.request())
         adoption = self._adoption_of(UUID(launch.job))
         order = Order(
             launch=launch,
@@ -104,7 +111,7 @@ class RayExecutor:
             platform=demand.platform,
             patience=self._settings.ray_placement_seconds,
         )
-        worker = RayWorker(self._connect, adoption, JobFolder(launch.folder))
+        worker = RayWorker(self._connect, adoption, folder)
         worker.launch(order)
         return worker
 
@@ -147,14 +154,14 @@ class RayExecutor:
                 with self._connect() as channel, channel.makefile("rwb", buffering=0) as talk:
                     talk.write(b"watch\n")
                     for line in talk:
-                        self._take(line.decode().removeprefix("cluster "))
+                        self._see(Cluster.model_validate_json(line.removeprefix(b"cluster ")))
             except (OSError, ExecutorError) as error:
                 if not self._closing.is_set():
                     _log.warning("broker_lost", error=str(error))
+                    self._see(Cluster(trouble=_BROKER_LOST))
             self._closing.wait(_PAUSE_SECONDS)
 
-    def _take(self, text: str) -> None:
-        found = Cluster.model_validate_json(text)
+    def _see(self, found: Cluster) -> None:
         if found.trouble and not found.nodes:
             found = found.model_copy(update={"nodes": self._cluster.nodes})  # it is to come back
         elif found.nodes != self._cluster.nodes:
@@ -162,6 +169,12 @@ class RayExecutor:
         if found != self._cluster:
             self._cluster = found
             self._on_change()
+
+
+def _make_results_of(request: JobRequest) -> None:
+    """Make the folder of the job's results, by which a node tells that it sees this disk (`cluster.home`)."""
+    if request.results and isinstance(store := request.results.location.store, FolderStore):
+        (store.path / request.results.location.prefix).mkdir(parents=True, exist_ok=True)
 
 
 def _noted(note: Path) -> Cluster:
