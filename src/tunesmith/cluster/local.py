@@ -6,6 +6,7 @@ told to (SIGTERM), and when no broker has been there for long.
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -38,6 +39,23 @@ def note_of(run_dir: Path) -> Path:
     return run_dir / "ray.json"
 
 
+def environment(run_dir: Path) -> dict[str, str]:
+    """With what Ray listens on loopback alone, and to those alone who know the token in the run folder."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    token = run_dir / "ray.token"
+    if not token.exists():
+        whole = token.with_suffix(".new")
+        whole.touch(mode=0o600)
+        whole.write_text(secrets.token_hex(32), encoding="ascii")
+        whole.replace(token)
+    return {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # it would take another address of the machine instead
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+
+
 def find(run_dir: Path) -> Record | None:
     """The cluster of an earlier server, if it still runs."""
     try:
@@ -58,7 +76,6 @@ def ensure(run_dir: Path, cpus: int | None, memory_mb: int | None) -> Record:
     if record := find(run_dir):
         return record
     note_of(run_dir).unlink(missing_ok=True)
-    run_dir.mkdir(parents=True, exist_ok=True)
     log = run_dir / "ray.log"
     with log.open("wb") as output:
         minder = subprocess.Popen(  # noqa: S603 - our own module
@@ -73,6 +90,7 @@ def ensure(run_dir: Path, cpus: int | None, memory_mb: int | None) -> Record:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env=os.environ | environment(run_dir),
             start_new_session=True,
         )
     until = time.monotonic() + START_SECONDS

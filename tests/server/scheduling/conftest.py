@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
+from tests.ray_cluster import RayCluster
+from tests.server.scheduling.report_desk import ReportDesk
 
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
@@ -32,6 +34,15 @@ HERE = Path(__file__).parent
 ACTIONS = ("scheduling_actions",)
 
 
+BOTH = pytest.mark.parametrize("house", ["local", "ray"], indirect=True)
+"""For tests of what must be the same wherever jobs run."""
+
+
+def on_cluster(cluster: RayCluster) -> dict[str, Any]:
+    """The settings of a server whose jobs run on that cluster."""
+    return {"executor": "ray", "ray_address": cluster.address, "ray_job_cpus": 1}
+
+
 @dataclass
 class House:
     """A database with one of everything, and a scheduler whose actions end in known ways."""
@@ -41,6 +52,7 @@ class House:
     vault: Vault
     hint: Hint = field(default_factory=Hint)
     scheduler: Scheduler | None = None
+    desk: ReportDesk | None = None
     experiment_id: UUID = field(init=False)
     org_id: UUID = field(init=False)
     user_id: UUID = field(init=False)
@@ -78,6 +90,9 @@ class House:
             self.experiment_id = experiment.id
 
     def start(self) -> None:
+        if self.settings.executor == "ray" and not self.desk:
+            self.desk = ReportDesk(self.settings, self.database)
+            self.settings = self.settings.model_copy(update={"callback_url": self.desk.url})
         ground = ground_of(self.settings, self.database, self.hint.wake_here, ACTIONS, ACTIONS)
         self.scheduler = Scheduler(self.settings, self.database, self.vault, self.hint, ground)
         self.scheduler.start()
@@ -86,6 +101,11 @@ class House:
         if self.scheduler:
             self.scheduler.stop()
             self.scheduler = None
+
+    def close(self) -> None:
+        self.stop()
+        if self.desk:
+            self.desk.close()
 
     def post(self, action: str, **columns: Any) -> UUID:
         columns = {"experiment_id": self.experiment_id, "inputs": FrozenInputs().dump()} | columns
@@ -158,14 +178,17 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A house whose jobs run on this machine, or on a cluster for a test that is parametrised with `ray`."""
     monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
     monkeypatch.syspath_prepend(str(HERE))
     settings = Settings(data_dir=tmp_path, cpu_slots=1, io_slots=1, max_restarts=0)
+    if getattr(request, "param", "local") == "ray":
+        settings = settings.model_copy(update=on_cluster(request.getfixturevalue("ray_cluster")))
     database = Database(settings.resolved_database_url)
     house = House(settings, database, Vault(Fernet.generate_key()))
     house.furnish()
     yield house
-    house.stop()
+    house.close()
     database.dispose()
     sys.modules.pop("scheduling_actions", None)

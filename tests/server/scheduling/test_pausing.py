@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+from tests.server.scheduling.conftest import BOTH
 
 from tunesmith.protocol import Cause, Done, JobFolder
 from tunesmith.server.jobs.states import Status, transition
@@ -31,6 +32,7 @@ def pausing(house, action: str, **settings: float) -> UUID:
     return job_id
 
 
+@BOTH
 def test_a_running_job_pauses_frees_its_slot_and_goes_on(house):
     job_id = pausing(house, "evaluate")
     paused = until(house, job_id, "Paused")
@@ -43,17 +45,20 @@ def test_a_running_job_pauses_frees_its_slot_and_goes_on(house):
     assert house.history(job_id) == [RUN, PAUSE, ("Pausing", "Paused"), *again]
 
 
+@BOTH
 def test_a_worker_that_does_not_listen_is_ended_after_the_grace(house):
     job_id = pausing(house, "export", stop_grace=0.3)
     assert until(house, job_id, "Paused").attempt == 1
 
 
+@BOTH
 def test_a_job_that_pauses_can_be_cancelled_without_waiting_for_the_long_grace(house):
     job_id = pausing(house, "export", stop_grace=3600, cancel_grace=0.1)
     move(house, job_id, Status.CANCELING)
     assert house.until_ended(job_id).status == "Canceled"
 
 
+@BOTH
 def test_a_job_that_fails_while_it_pauses_has_failed(house):
     job_id = pausing(house, "distill")
     assert house.until_ended(job_id).status == "Error"
@@ -90,6 +95,7 @@ def test_children_wait_for_a_paused_parent(house):
     assert house.until_ended(child).status == "Done"
 
 
+@BOTH
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_server_that_stops_while_a_job_pauses_settles_it_as_paused(house, when):
     house.start()

@@ -5,6 +5,7 @@ import signal
 from uuid import UUID
 
 import pytest
+from tests.server.scheduling.conftest import BOTH
 
 from tunesmith.protocol import Cause, JobFolder
 from tunesmith.server.datasets.tables import Dataset
@@ -27,6 +28,7 @@ def worker_pid(house, job_id: UUID) -> int:
     return int(events.split('"pid":')[-1].split(",")[0])
 
 
+@BOTH
 def test_a_job_runs_to_done_and_its_events_become_details(house, capsys):
     house.start()
     job_id = house.post("train")
@@ -62,6 +64,7 @@ def test_a_job_that_ends_badly_names_cause_advice_and_log(house, action, cause, 
     assert details.log_tail
 
 
+@BOTH
 def test_a_job_whose_worker_is_lost_goes_on_with_another_one(house):
     house.settings = house.settings.model_copy(update={"max_restarts": 2})
     house.start()
@@ -73,6 +76,7 @@ def test_a_job_whose_worker_is_lost_goes_on_with_another_one(house):
     assert house.history(job_id) == [*RUN, ("Running", "Running"), ("Running", "Done")]
 
 
+@BOTH
 def test_a_job_that_loses_each_worker_ends_after_some_restarts(house):
     house.settings = house.settings.model_copy(update={"max_restarts": 2})
     house.start()
@@ -82,6 +86,7 @@ def test_a_job_that_loses_each_worker_ends_after_some_restarts(house):
     assert house.until_ended(house.post("train")).status == "Done"
 
 
+@BOTH
 def test_cancel_ends_a_running_job_that_listens(house):
     house.start()
     job_id = house.post("evaluate")
@@ -91,6 +96,7 @@ def test_cancel_ends_a_running_job_that_listens(house):
     assert house.history(job_id) == [*RUN, ("Running", "Canceling"), ("Canceling", "Canceled")]
 
 
+@BOTH
 def test_cancel_ends_a_running_job_that_is_deaf(house):
     house.start()
     job_id = house.post("export")
@@ -102,6 +108,7 @@ def test_cancel_ends_a_running_job_that_is_deaf(house):
         os.kill(pid, 0)
 
 
+@BOTH
 def test_a_full_slot_makes_others_wait_and_say_so(house):
     house.start()
     first = house.post("evaluate")
@@ -164,6 +171,7 @@ def test_a_pull_that_finds_faults_makes_the_dataset_invalid_with_the_reason(hous
     assert (dataset.status, dataset.status_reason) == ("invalid_pull", "classes.txt is missing.")
 
 
+@BOTH
 def test_a_stopped_server_leaves_its_job_running_and_the_next_one_goes_on(house):
     house.start()
     job_id = house.post("evaluate")

@@ -26,8 +26,8 @@ CLOSE_SECONDS = 40.0
 """A little longer than a broker takes to end what runs on its nodes."""
 _PAUSE_SECONDS = 0.5
 _BROKER_LOST = (
-    "The process that speaks with the Ray cluster has ended and is started again; if that happens over and over, "
-    "the server's standard error says why"
+    "The process that speaks with the Ray cluster has ended and is started again; if that happens over and "
+    "over, the server's standard error says why"
 )
 
 _log = structlog.get_logger()
