@@ -18,13 +18,8 @@ from tests.disks import may_mount
 ROOT = Path(__file__).parent
 # What tests run in the place of real actions is found by the nodes as by the tests.
 _MODULES = (ROOT / "server" / "scheduling", ROOT / "workers", ROOT.parent / "src", ROOT.parent)
-_HEALTH = json.dumps(
-    {
-        "health_check_initial_delay_ms": 1000,
-        "health_check_period_ms": 1000,
-        "health_check_failure_threshold": 5,
-    }
-)
+_PATIENCE = {"initial_delay_ms": 1000, "period_ms": 1000, "failure_threshold": 5}
+_HEALTH = json.dumps({f"health_check_{name}": value for name, value in _PATIENCE.items()})
 _MEMORY_BYTES = 8 << 30
 _STORE_BYTES = 80 << 20
 _SECONDS = 120

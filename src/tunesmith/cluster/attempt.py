@@ -16,6 +16,8 @@ from tunesmith.workers.orders import Adoption
 
 UNHEARD = (ray.exceptions.RayError, TimeoutError)
 """How it shows that a node, or the cluster, does not answer."""
+STUCK_SECONDS = 20.0
+"""How long the leading worker may take to notice that another one is gone."""
 _PAUSE_SECONDS = 0.5
 
 _log = structlog.get_logger()
@@ -85,10 +87,14 @@ class Attempt:
                 task.cancel()
 
     async def _first_cause(self, endings: dict["asyncio.Task[Ending]", Seat]) -> str:
-        why = ""
+        why, patience = "", None
         waiting = set(endings)
         while waiting:
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            done, waiting = await asyncio.wait(
+                waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                await self.kill_all()
             for task in done:
                 seat, ending = endings[task], task.result()
                 if len(self._seats) > 1 and not ending.well:
@@ -97,7 +103,7 @@ class Attempt:
                     await self.kill_all()
                     return why or ending.words
             if why:
-                await self.kill_all()
+                patience = STUCK_SECONDS  # to say why, if the leading one knows better
         raise AssertionError("one of them leads")
 
     async def kill_all(self) -> None:

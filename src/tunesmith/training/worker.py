@@ -1,8 +1,9 @@
 """A worker process: reads its request, runs one action, reports events, exits.
 
 Its exit code is 0 when it reported how the job ended, whatever that was; it is `LOST` when a process that
-trained with it is gone, so that the job can go on from its newest checkpoint. It lives in a fork server's
-child, and its `Tether` carries what it has to do with a server.
+trained with it is gone, so that the job can go on from its newest checkpoint. One that does not lead reports
+nothing: its exit code is `FAILED` if it failed. It lives in a fork server's child, and its `Tether` carries
+what it has to do with a server.
 """
 
 import os
@@ -34,6 +35,8 @@ from tunesmith.training.orphans import end_forks_with_this_process
 from tunesmith.training.run import Run
 from tunesmith.training.tether import Tether
 
+FAILED = 1
+"""Exit code of one that has failed and cannot say so."""
 HEARTBEAT_SECONDS = 10.0
 LOG_SECONDS = 0.5
 """How often whoever follows the log hears of what is new in it."""
@@ -68,7 +71,7 @@ def work(launch: Launch, tether: Tether) -> int:
             run.report(Note(message=outcome.message))
             return LOST
         run.report(outcome)
-    return 0
+        return FAILED if isinstance(outcome, Failed) and not run.leads else 0
 
 
 def _outcome(run: Run, tether: Tether) -> Done | Failed | Interrupted:

@@ -33,6 +33,8 @@ def act(run: Run) -> dict[str, Any]:
             return _fails_when_stopped(run)
         case "augment":
             return _talks(run)
+        case "quantize":
+            return {"gpus": os.environ["CUDA_VISIBLE_DEVICES"]}
         case "pull":
             return {"valid": False, "sentence": "classes.txt is missing.", "counts": {}, "findings": []}
     raise AssertionError(run.request.action)

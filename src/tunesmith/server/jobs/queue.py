@@ -17,6 +17,9 @@ from sqlalchemy.orm import Session, aliased
 
 from tunesmith.server.jobs.tables import Job, Queue
 
+ROOM = UUID(int=1)
+"""What jobs wait for that found no room on a cluster: there may be some whenever a job ends."""
+
 
 class Place(NamedTuple):
     """The place of a job among those of its organisation that wait for the same kind of slot, from 1."""

@@ -15,6 +15,7 @@ from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.inputs import PULL, PULL_MODEL, FrozenInputs
 from tunesmith.server.jobs.log_store import MOST_AT_ONCE, is_long, left_in, take_log
 from tunesmith.server.jobs.news import NEWS
+from tunesmith.server.jobs.queue import ROOM
 from tunesmith.server.jobs.queue import release as release_waiting
 from tunesmith.server.jobs.states import TERMINAL, Status, transition
 from tunesmith.server.jobs.tables import Job, Queue
@@ -111,7 +112,7 @@ def put_back(database: Database, job_id: UUID, token: UUID, obstacle: str) -> No
         transition(session, job.id, Status.PENDING, obstacle)
         release(session, token)
         job.attempt -= 1  # it was none
-        job.queue, job.waits_for = Queue.BLOCKED, obstacle
+        job.queue, job.blocked_by, job.waits_for = Queue.BLOCKED, ROOM, obstacle
 
 
 def settle_if_stopping(database: Database, job_id: UUID, token: UUID) -> bool:

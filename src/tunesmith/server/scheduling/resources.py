@@ -24,7 +24,8 @@ class Capacity(BaseModel):
         cpu_slots: jobs that may compute on processors at once.
         io_slots: jobs that may move data at once.
         nodes: the machines.
-        chooses_gpus: whether a job can be given GPUs of certain indices.
+        is_placed: whether it is a cluster, which places jobs by itself: on GPUs that nobody can choose, and
+            perhaps nowhere, as its nodes have other work too.
         trouble: why nothing can begin there now, as a sentence; `nodes` are then those that it had.
     """
 
@@ -33,7 +34,7 @@ class Capacity(BaseModel):
     cpu_slots: int
     io_slots: int
     nodes: tuple[Node, ...]
-    chooses_gpus: bool = True
+    is_placed: bool = False
     trouble: str = ""
 
     @property
@@ -50,7 +51,7 @@ class Capacity(BaseModel):
         """Whether a job could run here if nothing else did."""
         if self.trouble and not self.nodes:
             return True  # what there will be is not known
-        if demand.gpu_ids and not self.chooses_gpus:
+        if demand.gpu_ids and self.is_placed:
             return False
         return sum(_fits(node, demand) for node in self.nodes) >= demand.nodes
 
@@ -129,7 +130,7 @@ class Fleet:
         if demand.gpus > self.most_gpus:
             said = f"it needs {demand.gpus} GPUs, and no machine has more than {self.most_gpus}"
             return Lack("gpus", said if self.most_gpus else f"{said}; 1 runs on a processor")
-        if demand.gpu_ids and not any(capacity.chooses_gpus for capacity in self.capacities):
+        if demand.gpu_ids and all(capacity.is_placed for capacity in self.capacities):
             said = "the cluster chooses the GPUs of a job itself; leave them out"
             return Lack("gpu_ids", said)
         if demand.gpu_ids and max(demand.gpu_ids) >= self.most_gpus:

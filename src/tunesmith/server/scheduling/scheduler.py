@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from tunesmith.server.jobs.queue import look_again, release_all
+from tunesmith.server.jobs.queue import ROOM, look_again, release, release_all
 from tunesmith.server.jobs.states import IllegalTransitionError, Status
 from tunesmith.server.kit import leftovers
 from tunesmith.server.kit.database import Database
@@ -73,7 +73,7 @@ class Scheduler:
         self._peers = Peers(patience=settings.lease_seconds)
         self._owner = ""
         self._next_beat = self._next_sweep = 0.0
-        self._freed = False
+        self._freed = self._room_left = False
         self._notices: Notices | None = None
         self._watches: dict[UUID, Watch] = {}
         self._guard = threading.Lock()
@@ -157,15 +157,17 @@ class Scheduler:
 
     def _see_what_there_is(self) -> None:
         """Nodes of a cluster come and go. The other servers hear of it with the next heartbeat: now."""
-        there = self._capacity_now()
-        if there == self._capacity:
-            return
-        with self._guard:
-            self._pool.resize(there)
-        self._next_beat = 0.0
-        if there.trouble != self._capacity.trouble:
+        there, before = self._capacity_now(), self._capacity
+        if there != before:
+            with self._guard:
+                self._pool.resize(there)
+            self._next_beat = 0.0
+        if there != before or (self._room_left and there.is_placed):
             with self._database.write() as session:
-                look_again(session)
+                release(session, ROOM)
+                if there.trouble != before.trouble:
+                    look_again(session)
+        self._room_left = False
         self._capacity = there
 
     def _beat(self) -> None:
@@ -268,6 +270,7 @@ class Scheduler:
             del self._watches[watch.claim.job_id]
         self._give_back(watch.claim.demand, watch.claim.gpus)
         self._freed = True
+        self._room_left = self._room_left or not watch.was_put_back
         # If the job was let go of before its end, it is looked for soon.
         self._next_beat = min(self._next_beat, time.monotonic() + _SOON_SECONDS)
         self._hint.wake()

@@ -63,6 +63,7 @@ class Watch(threading.Thread):
         self._worker: Worker | None = None
         self._stop_grace: float | None = None
         self._suspended = False
+        self.was_put_back = False
         self._occupies = True
 
     def run(self) -> None:
@@ -230,6 +231,7 @@ class Watch(threading.Thread):
     def _put_back(self, obstacle: str) -> bool:
         """The worker never began, and the job waits again."""
         put_back(self._database, self.claim.job_id, self.claim.token, obstacle)
+        self.was_put_back = True
         return True
 
     @staticmethod

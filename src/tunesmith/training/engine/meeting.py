@@ -19,6 +19,7 @@ from torch._C._distributed_c10d import Store, TCPStore
 from tunesmith.protocol import Cause, Failed
 from tunesmith.training.engine.beside import Beside
 from tunesmith.training.engine.group import PATIENCE, Company, Group
+from tunesmith.training.engine.interfaces import choose_interface
 from tunesmith.training.engine.log import log
 from tunesmith.training.engine.memory import is_out_of_memory
 from tunesmith.training.failures import LOST, JobError, StoppedError, failure_of
@@ -67,7 +68,7 @@ class Meeting:
         self._store, meeting = self._hold() if self._run.leads else (self._reach(), self._seat.meeting)
         if self._seat.local == 0:
             self._beside = Beside(self._run, meeting, self._abandon)
-        _choose_interface(meeting)
+        choose_interface(meeting)
         self._store.set(f"ready/{self._seat.rank}", "")
         everybody = [f"ready/{rank}" for rank in range(self._seat.size)]
         self._until(lambda store: store.check(everybody))
@@ -91,8 +92,10 @@ class Meeting:
     def _hold(self) -> tuple[Store, str]:
         """The store, in this process, and where it is."""
         host, _, port = (self._seat.meeting or f"{_LOOPBACK}:0").rpartition(":")
-        # The store's own socket would listen on all interfaces.
-        listener = socket.create_server((host, int(port)), family=_family(host), backlog=256)
+        try:  # the store's own socket would listen on all interfaces
+            listener = socket.create_server((host, int(port)), family=_family(host), backlog=256)
+        except OSError as error:  # somebody was faster: the next attempt is given another port
+            raise _lost(f"The processes cannot meet at {self._seat.meeting}: {error.strerror}.") from error
         port = str(listener.getsockname()[1])
         store = TCPStore(
             host,
@@ -167,12 +170,6 @@ def _is_connection(error: Exception) -> bool:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(word in text for word in _CONNECTION_WORDS)
-
-
-def _choose_interface(meeting: str) -> None:
-    """On one machine, do not depend on what its own name resolves to."""
-    if meeting.startswith(f"{_LOOPBACK}:"):
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
 
 
 def _family(host: str) -> socket.AddressFamily:

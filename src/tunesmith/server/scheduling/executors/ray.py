@@ -25,6 +25,7 @@ READY_SECONDS = 90.0
 CLOSE_SECONDS = 40.0
 """A little longer than a broker takes to end what runs on its nodes."""
 _PAUSE_SECONDS = 0.5
+_TOO_SMALL = "No node of the Ray cluster has {} processors, which a job takes (TUNESMITH_RAY_JOB_CPUS)"
 _BROKER_LOST = (
     "The process that speaks with the Ray cluster has ended and is started again; if that happens over and "
     "over, the server's standard error says why"
@@ -83,12 +84,13 @@ class RayExecutor:
         """What the cluster has, as far as is known. When it does not answer, nothing can begin there."""
         settings, cluster = self._settings, self._cluster
         slots = sum(node.cores // settings.ray_job_cpus for node in cluster.nodes)
+        small = not cluster.trouble and not slots and not any(node.gpus for node in cluster.nodes)
         return Capacity(
             cpu_slots=min(slots, settings.cpu_slots) if settings.cpu_slots else slots,
             io_slots=settings.io_slots,
             nodes=cluster.nodes,
-            chooses_gpus=False,
-            trouble=cluster.trouble,
+            is_placed=True,
+            trouble=_TOO_SMALL.format(settings.ray_job_cpus) if small else cluster.trouble,
         )
 
     def launch(self, launch: Launch, demand: Demand) -> Worker:
