@@ -49,6 +49,12 @@ class RayNode:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=cluster.environment
             )
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has joined the cluster."""
+        assert self.process.poll() is None, self.log.read_text()
+        return "Ray runtime started" in self.log.read_text()
+
     def processes(self) -> list[int]:
         """All of it, but for workers of jobs: these are in sessions of their own."""
         return _family(self.process.pid)
