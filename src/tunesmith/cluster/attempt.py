@@ -90,9 +90,7 @@ class Attempt:
         why, patience = "", None
         waiting = set(endings)
         while waiting:
-            done, waiting = await asyncio.wait(
-                waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, waiting = await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if not done:
                 await self.kill_all()
             for task in done:

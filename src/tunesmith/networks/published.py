@@ -36,11 +36,11 @@ def renamed(model: PreTrainedModel, weights: Mapping[str, Tensor]) -> dict[str, 
 def _quiet() -> Iterator[None]:
     """Without the library's own table of what fitted: the job's notes say it."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
         if bars:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -59,10 +59,10 @@ def test_a_folder_that_a_crash_left_goes_at_the_next_sweep(database, here):
 
 
 def test_what_is_not_deleted_after_all_stays(database, here):
-    with pytest.raises(ZeroDivisionError), database.write() as session:
+    with database.write() as session:
         remove_folder_later(session, here, here.jobs_dir / "one", [])
         session.flush()
-        _ = 1 / 0
+        session.rollback()
     sweep(database, here)
     assert (here.jobs_dir / "one" / "log.txt").exists()
 
