@@ -59,12 +59,17 @@ def test_a_folder_that_a_crash_left_goes_at_the_next_sweep(database, here):
 
 
 def test_what_is_not_deleted_after_all_stays(database, here):
-    with database.write() as session:
-        remove_folder_later(session, here, here.jobs_dir / "one", [])
-        session.flush()
-        session.rollback()
+    with pytest.raises(ZeroDivisionError):
+        _forget_and_fail(database, here)
     sweep(database, here)
     assert (here.jobs_dir / "one" / "log.txt").exists()
+
+
+def _forget_and_fail(database, settings):
+    with database.write() as session:
+        remove_folder_later(session, settings, settings.jobs_dir / "one", [])
+        session.flush()
+        raise ZeroDivisionError
 
 
 def test_no_row_leads_out_of_the_data_folder(database, here, elsewhere):
