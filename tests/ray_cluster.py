@@ -114,10 +114,12 @@ class RayCluster:
         until(lambda: self._listens(head), f"Ray does not start: {head.log.read_text()}")
 
     def add(self, *options: str, cpus: int = 2) -> RayNode:
-        """A further node that runs jobs; it joins by and by."""
+        """A further node that runs jobs, once it has joined."""
         size = (f"--num-cpus={cpus}", "--num-gpus=0", f"--memory={_MEMORY_BYTES}")
         node = RayNode(self, f"--address={self.address}", *size, *options)
         self._nodes.append(node)
+        # One after the other: Ray's names for the sockets of nodes on one machine are not safe otherwise.
+        until(lambda: node.runs, "the node joins")
         return node
 
     @property

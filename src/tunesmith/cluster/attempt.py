@@ -47,6 +47,7 @@ class Attempt:
         """
         self.held_at = held_at
         self.given_up = False
+        self._last_word = ""
         self._nodes = nodes
         self._key = key
         self._adoption = adoption
@@ -68,12 +69,10 @@ class Attempt:
             case ["keep", stamp]:
                 self.held_at = max(self.held_at, min(float(stamp), clock()))
                 self._tell(lambda seat: seat.keeper.keep(self._key, self.held_at))
-            case ["stop"]:
+            case ["stop" | "kill" as word]:
                 self.given_up = True
-                self._tell(lambda seat: seat.keeper.stop(self._key))
-            case ["kill"]:
-                self.given_up = True
-                self._tell(lambda seat: seat.keeper.kill(self._key))
+                self._last_word = word
+                self._tell(self._repeat)
             case _:
                 raise ValueError(" ".join(words)[:40])
 
@@ -121,11 +120,20 @@ class Attempt:
                     return ending
                 if not await seat.keeper.adopt(seat.held, self._adoption, self.held_at):
                     return Ending(words="its process is gone", well=False)
+                await self._repeat(seat)  # what was said while nobody kept the worker
             except UNHEARD as error:
                 _log.warning("node_unheard", attempt=str(self._key), error=type(error).__name__)
                 if self._is_over(seat):
                     return Ending(words=f"the node {self._nodes.name(seat.node)} is lost", well=False)
                 await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _repeat(self, seat: Seat) -> None:
+        """Say what the server said last."""
+        match self._last_word:
+            case "stop":
+                await seat.keeper.stop(self._key)
+            case "kill":
+                await seat.keeper.kill(self._key)
 
     def _is_over(self, seat: Seat) -> bool:
         """Whether a worker on a node that does not answer must have ended.

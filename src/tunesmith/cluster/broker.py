@@ -15,6 +15,9 @@ import sys
 from tunesmith.cluster import local
 from tunesmith.workers.orders import BrokerSettings
 
+_SILENCE_SECONDS = 15
+"""After so long without its cluster Ray ends this process, and the server starts it anew."""
+
 
 def main() -> None:
     """Serve until nobody needs it any more."""
@@ -23,6 +26,7 @@ def main() -> None:
     settings = BrokerSettings.model_validate_json(sys.argv[2])
     if not settings.address:
         os.environ.update(local.environment(settings.run_dir))
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(_SILENCE_SECONDS))
     # Not before: Ray reads the environment when it is imported.
     from tunesmith.cluster.switchboard import Broker
 

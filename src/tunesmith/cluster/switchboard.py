@@ -34,6 +34,7 @@ from tunesmith.workers.orders import Adoption, BrokerSettings, Cluster, Order
 CLOSE_SECONDS = 30.0
 """A little longer than a keeper gives its workers."""
 _RETRY_SECONDS = 2.0
+_CONNECT_SECONDS = 5.0
 
 _log = structlog.get_logger()
 
@@ -91,6 +92,10 @@ class Broker:
             ConnectionError, OSError, RuntimeError, ValueError: there is no such cluster.
         """
         asked = self._settings
+        if asked.address:
+            host, _, port = asked.address.rpartition(":")
+            # Ray would look for it for half a minute.
+            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
         address = asked.address or local.ensure(asked.run_dir, asked.cpus, asked.memory_mb).address
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
 

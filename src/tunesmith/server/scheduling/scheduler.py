@@ -74,6 +74,7 @@ class Scheduler:
         self._owner = ""
         self._next_beat = self._next_sweep = 0.0
         self._freed = self._room_left = False
+        self._last_end = 0.0
         self._notices: Notices | None = None
         self._watches: dict[UUID, Watch] = {}
         self._guard = threading.Lock()
@@ -270,7 +271,9 @@ class Scheduler:
             del self._watches[watch.claim.job_id]
         self._give_back(watch.claim.demand, watch.claim.gpus)
         self._freed = True
-        self._room_left = self._room_left or not watch.was_put_back
+        if not watch.was_put_back:
+            self._last_end = time.monotonic()
+        self._room_left = self._room_left or self._last_end > watch.begun_at
         # If the job was let go of before its end, it is looked for soon.
         self._next_beat = min(self._next_beat, time.monotonic() + _SOON_SECONDS)
         self._hint.wake()

@@ -63,6 +63,7 @@ class Watch(threading.Thread):
         self._worker: Worker | None = None
         self._stop_grace: float | None = None
         self._suspended = False
+        self.begun_at = time.monotonic()
         self.was_put_back = False
         self._occupies = True
 

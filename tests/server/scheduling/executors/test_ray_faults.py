@@ -43,6 +43,7 @@ def parent(pid: int) -> int:
 
 def running(house) -> tuple[UUID, int]:
     """A job that runs until it is stopped, and the process of its worker."""
+    house.settings = house.settings.model_copy(update={"cpu_slots": None})
     house.start()
     job_id = house.post("evaluate")
     house.until_running(job_id)
@@ -145,7 +146,8 @@ def test_nothing_is_left_on_the_nodes(house):
 
 
 def test_a_cluster_that_is_gone_makes_jobs_wait_with_a_sentence(house, lonely):
-    settings = {"executor": "ray", "ray_address": lonely.address, "ray_job_cpus": 1, "lease_seconds": 3}
+    settings: dict[str, object] = {"executor": "ray", "ray_address": lonely.address, "ray_job_cpus": 1}
+    settings |= {"lease_seconds": 3, "max_restarts": 1}
     house.settings = house.settings.model_copy(update=settings)
     job_id, pid = running(house)
     for process in lonely.head.processes():

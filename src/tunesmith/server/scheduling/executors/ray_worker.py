@@ -41,7 +41,7 @@ class RayWorker:
         self._guard = threading.Lock()
         self._stopping = self._killing = self._adopting = False
         self._heard_at = clock()
-        self._begun = False
+        self._begun = self._is_kept = False
         self._news = threading.Event()
         self._over = threading.Event()
         self._unsubscribe = ARRIVALS.subscribe(adoption.job_id, self._news.set)
@@ -120,12 +120,13 @@ class RayWorker:
             finally:
                 with self._guard:
                     self._channel = None
+                if self._is_kept:
+                    self._is_kept, self._heard_at = False, clock()
 
     def _take(self, line: str) -> None:
         match line.split(" ", 1):
             case ["begun"]:
-                self._begun = True
-                self._heard_at = clock()
+                self._begun = self._is_kept = True
                 self._news.set()
             case ["waits", why] if not self._adopting:
                 self.obstacle = why
@@ -149,4 +150,3 @@ class RayWorker:
         with self._guard, suppress(OSError):
             if self._channel:
                 self._channel.sendall(line)
-                self._heard_at = clock()
