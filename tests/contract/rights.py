@@ -75,7 +75,11 @@ _JOB_WRITES = (
     "DELETE {owner}/jobs/{job_id}",
     "POST {owner}:cancel_all_jobs",
 )
-_CALLBACKS = ("POST {owner}/jobs/{job_id}:status_update", "POST {owner}/jobs/{job_id}:log_update")
+_CALLBACKS = (
+    "POST {owner}/jobs/{job_id}:status_update",
+    "POST {owner}/jobs/{job_id}:log_update",
+    "POST {owner}/jobs/{job_id}:report",
+)
 _EXPERIMENT, _DATASET, _WORKSPACE = (
     f"/{kind}s/{{{kind}_id}}" for kind in ("experiment", "dataset", "workspace")
 )

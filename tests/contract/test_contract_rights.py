@@ -173,6 +173,8 @@ def _ids(operation: str, objects: Objects) -> dict[str, Any]:
     body: dict[str, Any] = {f"{kind}_ids": [objects.ids[f"{kind}_id"]] for kind in (*KINDS, "job")}
     if operation.endswith("_update"):
         return {"status": "{}", "log_contents": "line"}
+    if operation.endswith(":report"):
+        return {"attempt": 1}
     if operation.startswith("POST") and operation.endswith("/jobs"):
         return {"action": "train", "specs": {}}
     if operation.endswith((":resume", "publish_model", "published_model")):

@@ -17,6 +17,7 @@ class Outbox:
     """Cuts the events and the log of a folder into reports.
 
     Attributes:
+        known: it is known how far the server has the files. They were empty at first, or it has said so.
         ended: the server has been told how the job ended.
     """
 
@@ -25,10 +26,11 @@ class Outbox:
         self._most_events, self._most_log = MOST_EVENTS_BYTES, MOST_LOG_BYTES
         self._events_offset = self._log_offset = 0
         self._end_of_ending: int | None = None
+        self.known = not any(_read(path, 0, 1) for path in (folder.events_path, folder.log_path))
         self.ended = False
 
     def report(self, attempt: int) -> Report:
-        """The next report; without events and log if there is nothing new.
+        """The next report; without events and log if there is nothing new, or nothing known.
 
         The events are read first, so that the log has what was written before them. How the job ended is left
         to the report with the end of the log.
@@ -36,6 +38,8 @@ class Outbox:
         Raises:
             OSError: the files cannot be read.
         """
+        if not self.known:
+            return Report(attempt=attempt)
         events = _read(self._folder.events_path, self._events_offset, self._most_events)
         log = _read(self._folder.log_path, self._log_offset, self._most_log)
         return Report(
@@ -49,12 +53,18 @@ class Outbox:
     def take(self, events_offset: int, log_offset: int) -> None:
         """The server has the files as far as that."""
         self._events_offset, self._log_offset = events_offset, log_offset
+        self.known = True
         self.ended = self._end_of_ending is not None and events_offset >= self._end_of_ending
 
-    def cut(self) -> None:
-        """Make smaller pieces from now on: something on the way lets none through that is so large."""
+    def cut(self) -> bool:
+        """Make smaller pieces from now on: something on the way lets none through that is so large.
+
+        False if they cannot be made smaller.
+        """
+        before = self._most_events, self._most_log
         self._most_events = max(LEAST_BYTES, self._most_events // 2)
         self._most_log = max(LEAST_BYTES, self._most_log // 2)
+        return before != (self._most_events, self._most_log)
 
     def _lines(self, data: bytes, *, with_ending: bool) -> Iterator[bytes]:
         """Whole lines. What is no event is blanked, for the server takes events alone.

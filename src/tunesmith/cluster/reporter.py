@@ -36,7 +36,8 @@ class Reporter:
         lease_seconds: float = 30.0,
     ) -> None:
         """Args:
-        folder: the folder of this node in which the worker writes; it was empty when the attempt began.
+        folder: the folder of this node in which the worker writes; it was empty when the attempt began. An
+            earlier reporter may have sent a part of it.
         url: where the server takes reports of the job.
         token: the job's token; each reply brings the next one.
         attempt: the number of the attempt.
@@ -51,7 +52,7 @@ class Reporter:
         """How long the server may be silent in a request, and how long it is not asked if nothing is new."""
         self._lease = Lease(lease_seconds, clock())
         self._lease.renew(clock())
-        self._ask_at = clock() + self._seconds
+        self._ask_at = clock() + (self._seconds if self._outbox.known else 0)
         self._failures = 0
         self._lost = self._over = False
         self._finishing = self._closed = self._delivered = False
@@ -90,6 +91,7 @@ class Reporter:
         line = Line(url, self._seconds)
         try:
             while not (self._closed or self._over or self._delivered):
+                self._news.clear()  # before anything is looked at that comes with a poke
                 if url != self._url:
                     line.close()
                     url = self._url
@@ -103,14 +105,13 @@ class Reporter:
     def _step(self, line: Line) -> None:
         """Send what is new, or wait for it."""
         last = self._finishing  # read before the files: nothing is written once it is set
-        self._news.clear()
         try:
             report = self._outbox.report(self._attempt)
         except OSError as error:
             self._put_off(f"the job folder cannot be read: {error}")
             return
         now = clock()
-        if not report.events and not report.log and (last or now < self._ask_at):
+        if self._outbox.known and not (report.events or report.log) and (last or now < self._ask_at):
             self._delivered = last
             self._news.wait(0 if last else self._ask_at - now)
             return
@@ -136,8 +137,8 @@ class Reporter:
                 self._lease.renew(asked)
                 self._put_off(why)
             case TooLarge(why):
-                self._outbox.cut()
-                self._put_off(why)
+                if not self._outbox.cut():
+                    self._put_off(why)
             case Unheard(why):
                 self._put_off(why)
             case Refused(why):
