@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunesmith.data.errors import DatasetError
-from tunesmith.data.image_files import ImageFiles
+from tunesmith.data.image_tree import image_tree
 from tunesmith.data.pulled import PulledFolder
 from tunesmith.data.types import DatasetFormat
 from tunesmith.data.unet import SPLITS, MaskedImage, Split, UnetData
@@ -73,9 +73,8 @@ class OpenDataset:
     def images(self, split: Split, labels: Labels) -> list[Sample]:
         """The images of a split, or all of a dataset of images alone."""
         if self._raw:
-            root = self._pulled.extracted / "images"
-            table = labels.table(self.values)
-            return [Sample(one, None, str(one.relative_to(root)), table) for one in ImageFiles(root).paths]
+            tree, table = image_tree(self._pulled.extracted / "images"), labels.table(self.values)
+            return [Sample(one, None, one.relative_to(tree.root).as_posix(), table) for one in tree.images()]
         return self._samples(UnetData(self._pulled).samples(split), labels)
 
     def _samples(self, found: list[MaskedImage], labels: Labels) -> list[Sample]:

@@ -47,8 +47,9 @@ class Labels:
         table[IGNORED] = IGNORED
         for label, values in enumerate(self.values):
             table[list(values)] = label
-        if self.widens and len(self.classes) == 2 and (found is None or 1 not in found):
-            table[IGNORED] = table[1] if table[1] >= 0 else IGNORED
+        wide = self.widens and len(self.classes) == 2 and (found is None or 1 not in found)
+        if wide and table[1] != UNKNOWN and not any(IGNORED in values for values in self.values):
+            table[IGNORED] = table[1]
         return table
 
 
@@ -60,20 +61,24 @@ def labels_for(segment: Segment, found: Collection[int] | None) -> Labels:
     Raises:
         SpecError: palette and number of classes cannot be used, or not together.
     """
-    untouched, values = Segment(), set(found or ()) - {IGNORED}
-    if segment.palette != untouched.palette:
-        return _of_palette(segment)
-    if segment.num_classes != untouched.num_classes:
-        return _numbered(segment.num_classes, segment)
-    if values <= {0, 1}:
-        return _of_palette(segment)
-    return _numbered(max(values) + 1, segment)
+    values = set(found or ()) - {IGNORED}
+    seen = max(values) + 1 if values - {0, 1} else None
+    return _labels(segment, seen)
 
 
 def labels_of(segment: Segment, classes: tuple[str, ...]) -> Labels:
     """The labels of a model that exists: the spec is that which trained it."""
-    labels = _of_palette(segment)
-    return labels if labels.classes == classes else _numbered(len(classes), segment)
+    return _labels(segment, None if classes == _of_palette(Segment()).classes else len(classes))
+
+
+def _labels(segment: Segment, seen: int | None) -> Labels:
+    """The labels of the palette or of the number of classes, whichever was set; else of the classes seen."""
+    untouched = Segment()
+    if segment.palette != untouched.palette:
+        return _of_palette(segment)
+    if segment.num_classes != untouched.num_classes:
+        return _numbered(segment.num_classes, segment)
+    return _numbered(seen, segment) if seen else _of_palette(segment)
 
 
 def _of_palette(segment: Segment) -> Labels:
