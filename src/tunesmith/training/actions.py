@@ -8,7 +8,7 @@ from tunesmith.protocol import Cause
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
 
-_VERBS = ("train", "evaluate", "export", "inference")
+_VERBS = ("train", "distill", "evaluate", "prune", "retrain", "export", "gen_trt_engine", "inference")
 
 
 def run_action(run: Run) -> dict[str, Any]:

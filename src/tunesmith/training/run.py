@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import TypeVar
 
-from tunesmith.protocol import Event, JobFolder, Note
+from tunesmith.protocol import DatasetInput, Event, JobFolder, Note
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import Location
 from tunesmith.storage.patience import PATIENT, Patience
@@ -53,6 +54,12 @@ class Run:
         self._on_report = on_report
         self._patience = patience
         self.uploads = Uploads(self.results, REPLACED)
+
+    def reading(self, **datasets: DatasetInput | tuple[DatasetInput, ...] | None) -> "Run":
+        """The same run with other datasets, by their names in the request."""
+        other = copy(self)
+        other.request = self.request.model_copy(update=datasets)
+        return other
 
     @property
     def leads(self) -> bool:

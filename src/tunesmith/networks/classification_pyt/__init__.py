@@ -12,6 +12,13 @@ NETWORK = Network(
     dataset_type="image_classification",
     formats=("classification_pyt",),
     intents=("training", "evaluation", "testing"),
-    actions=(Action.TRAIN, Action.EVALUATE, Action.EXPORT, Action.INFERENCE),
+    actions=(
+        Action.TRAIN,
+        Action.DISTILL,
+        Action.EVALUATE,
+        Action.EXPORT,
+        Action.GEN_TRT_ENGINE,
+        Action.INFERENCE,
+    ),
     metric="val_acc_1",
 )

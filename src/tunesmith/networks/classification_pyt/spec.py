@@ -189,7 +189,9 @@ class Distill(Block):
     """Learning from a larger model."""
 
     teacher: Model = section(Model)
-    pretrained_teacher_model_path: str = filled_in("Checkpoint of the teacher.")
+    pretrained_teacher_model_path: str = filled_in(
+        "The teacher: a file in the workspace; the parent job's model, if left as it is.", inert=None
+    )
     loss_type: str = choice(
         "KL", ["KL", "CE", "L1", "L2", "FD", "CS"], "How student and teacher are compared."
     )

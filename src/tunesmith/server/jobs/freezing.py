@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -28,12 +29,15 @@ _READS: Mapping[Action, tuple[Role, ...]] = {
     Action.INFERENCE: (Role.INFERENCE, Role.EVAL, Role.TRAIN),
 }
 """What an action reads: the first of these that the experiment has, and that has labels if it needs them."""
-_LOOKS_AT: Mapping[Action, tuple[Role, ...]] = {
-    Action.EXPORT: (Role.EVAL, Role.TRAIN),
-    Action.PRUNE: (Role.EVAL, Role.TRAIN),
-    Action.GEN_TRT_ENGINE: (Role.CALIBRATION,),
+_LOOKS_AT: Mapping[Action, tuple[tuple[Role, ...], ...]] = {
+    Action.EXPORT: ((Role.EVAL, Role.TRAIN),),
+    Action.PRUNE: ((Role.EVAL, Role.TRAIN),),
+    # What sets the ranges of 8-bit numbers, and what shows their price.
+    Action.GEN_TRT_ENGINE: ((Role.CALIBRATION, Role.TRAIN), (Role.EVAL, Role.TRAIN)),
 }
-"""What an action can use but does without: it neither waits for it nor is refused for it."""
+"""What an action can use but does without: it neither waits for it nor is refused for it. Of each group it
+gets the first that is ready.
+"""
 
 
 def freeze_inputs(
@@ -87,9 +91,11 @@ class _Choice:
             if role is None:
                 raise _nothing_to_read(self.experiment, action, roles[0])
             return {role: self._checked(role)}
-        ready = (role for role in _LOOKS_AT.get(action, ()) if role in attached and self._is_ready(role))
-        role = next(ready, None)
-        return {role: self._usable(role)} if role else {}
+        chosen: dict[Role, list[Dataset]] = {}
+        for group in _LOOKS_AT.get(action, ()):
+            ready = (role for role in group if role in attached and self._is_ready(role))
+            chosen |= {role: self._usable(role) for role in islice(ready, 1)}
+        return chosen
 
     def _usable(self, role: Role) -> list[Dataset]:
         ids = _attached(self.experiment, role)

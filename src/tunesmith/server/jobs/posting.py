@@ -138,7 +138,8 @@ def _demand(spec: Block, action: Action, request: JobReq, settings: Settings, th
     Raises:
         BadRequestError: no server will ever have that.
     """
-    section = getattr(spec, action, None)
+    name = Action.TRAIN if action in TRAINS else action  # other trainings take their devices from there
+    section = getattr(spec, name, None)
     asks = spec if hasattr(spec, "num_gpus") else section
     wanted = getattr(asks, "num_gpus", None)
     ids = tuple(getattr(asks, "gpu_ids", None) or ())
@@ -154,11 +155,11 @@ def _demand(spec: Block, action: Action, request: JobReq, settings: Settings, th
     )
     if not there.fits(demand):
         lack = there.lack(demand)
-        at = "specs: " if asks is spec else f"specs: {action}."
+        at = "specs: " if asks is spec else f"specs: {name}."
         fields = {
             "gpus": f"{at}num_gpus: ",
             "gpu_ids": f"{at}gpu_ids: ",
-            "nodes": f"specs: {action}.num_nodes: ",
+            "nodes": f"specs: {name}.num_nodes: ",
             "platform": "platform_id: ",
             "memory": "memory_gb: ",
         }

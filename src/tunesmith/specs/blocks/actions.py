@@ -64,7 +64,9 @@ class Calibration(Block):
     )
     cal_cache_file: str = filled_in("File that keeps the ranges.", inert="the file is in the results")
     cal_batch_size: int = integer(1, "Images a batch.", ge=1, popular=True)
-    cal_batches: int = integer(1, "Batches to look at.", ge=1, popular=True)
+    cal_batches: int = integer(
+        1, "Batches to look at; if both are left at 1, up to 128 images.", ge=1, popular=True
+    )
 
 
 class Engine(Block):
@@ -84,14 +86,25 @@ class TensorRT(Engine):
     calibration: Calibration = section(Calibration)
 
 
-class GenTrtEngine(Block):
+class Runtime(Block):
+    """What is to run an engine."""
+
+    runtime: str = choice(
+        "auto",
+        ["auto", "tensorrt", "openvino", "onnxruntime"],
+        "What runs the engine. auto takes TensorRT where there is a GPU, else OpenVINO, else ONNX Runtime.",
+        ours=True,
+    )
+
+
+class GenTrtEngine(Runtime):
     """Compilation to an engine for one machine."""
 
     results_dir: str = text("", "Folder of the results.", inert=RESULTS)
-    gpu_id: int = integer(0, "GPU to build for.", ge=0, popular=True)
+    gpu_id: int = integer(0, "GPU to build for.", ge=0, popular=True, inert="the scheduler picks a free GPU")
     onnx_file: str = filled_in("Model to build from.")
     trt_engine: str = filled_in("File to write.", inert="the file is results/<job id>/model.engine")
-    timing_cache: str = text("", "Cache of the builder's timings.")
+    timing_cache: str = text("", "Cache of the builder's timings.", inert="each engine is timed anew")
     batch_size: int = integer(-1, "Batch size of the engine; -1 leaves it open.", ge=-1, popular=True)
     verbose: bool = flag(False, "Write the builder's steps to the log.")
     tensorrt: TensorRT = section(TensorRT)

@@ -123,6 +123,19 @@ class Checkpoints:
             _link(self._folder / LATEST, self._aside / PREVIOUS)
 
 
+def save_model(state: dict[str, Any], path: Path) -> None:
+    """Write a model that no training goes on from, whole or not at all.
+
+    Raises:
+        JobError: the disk is full.
+    """
+    part = _part(path)
+    with _room_for(state, part):
+        _write(state, part)
+    part.replace(path)
+    _sync_folder(path.parent)
+
+
 def epoch_name(epoch: int) -> str:
     """The name under which an epoch's state is kept."""
     return f"{PREFIX}epoch_{epoch:03d}.pth"

@@ -36,6 +36,27 @@ class Source(Protocol[BatchT_co]):
         ...
 
 
+class Some(Generic[BatchT]):
+    """A source of at most `most` samples of another one, picked at random but always the same."""
+
+    def __init__(self, source: Source[BatchT], most: int) -> None:
+        self._source = source
+        order = np.random.default_rng(0).permutation(len(source))
+        self._picked = sorted(order[:most].tolist())
+
+    @property
+    def cheap(self) -> bool:
+        """As the other source is."""
+        return self._source.cheap
+
+    def __len__(self) -> int:
+        return len(self._picked)
+
+    def fetch(self, indices: Sequence[int]) -> BatchT:
+        """The batch of these samples."""
+        return self._source.fetch([self._picked[index] for index in indices])
+
+
 @dataclass(frozen=True)
 class Pick:
     """Which samples make a batch, and the seed of its random choices."""

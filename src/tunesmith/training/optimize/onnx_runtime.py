@@ -1,4 +1,4 @@
-"""Runs exported graphs."""
+"""Runs exported graphs in ONNX Runtime."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tunesmith.protocol import Cause
 from tunesmith.training.failures import JobError
+from tunesmith.training.optimize.graphs import Batches
 
 # ONNX Runtime's errors have no class in common.
 _UNUSABLE = (
@@ -26,13 +27,17 @@ class OnnxModel:
     """A graph with one input in ONNX Runtime, on the processor.
 
     Attributes:
+        label: what computes it, for people.
         metadata: the graph's, as text by name.
         outputs: the names of its outputs.
-        batch_size: the batch that the graph is fixed to; None if it takes any.
+        batches: the batch sizes that it takes.
+        shape: of its input without the batch; None where a size is open.
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
-        """Load a graph.
+    def __init__(
+        self, path: Path, threads: int, label: str = "ONNX Runtime", batches: Batches | None = None
+    ) -> None:
+        """Load a graph. `batches` limits the sizes that it gets.
 
         Raises:
             JobError: ONNX Runtime cannot run it.
@@ -46,21 +51,18 @@ class OnnxModel:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except _UNUSABLE as error:
             raise JobError(Cause.PARENT, f"ONNX Runtime cannot run {path.name}: {error}") from error
+        self.label = label
         self._input = self._session.get_inputs()[0]
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.outputs = tuple(output.name for output in self._session.get_outputs())
-        first = self._input.shape[0]
-        self.batch_size: int | None = first if isinstance(first, int) else None
+        sizes = [size if isinstance(size, int) else None for size in self._input.shape]
+        self.batches = batches or Batches(sizes[0] or 1, sizes[0])
+        self.shape: tuple[int | None, ...] = tuple(sizes[1:])
 
     def run(self, inputs: Tensor) -> list[Tensor]:
         """The outputs for a batch of any size; a graph of fixed batch gets it in padded parts."""
-        size = self.batch_size or max(1, len(inputs))
-        parts = [self._run(part, size) for part in torch.split(inputs.float(), size)]
-        return [torch.cat(columns) for columns in zip(*parts, strict=True)]
+        return self.batches.run(inputs.float(), self._compute)
 
-    def _run(self, part: Tensor, size: int) -> list[Tensor]:
-        count = len(part)
-        if self.batch_size:
-            part = torch.cat([part, part.new_zeros(size - count, *part.shape[1:])])
+    def _compute(self, part: Tensor) -> list[Tensor]:
         found = self._session.run(None, {self._input.name: np.ascontiguousarray(part.numpy())})
-        return [torch.from_numpy(output[:count]) for output in found]
+        return [torch.from_numpy(output) for output in found]

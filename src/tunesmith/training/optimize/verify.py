@@ -1,15 +1,15 @@
 """Holds an exported graph against the model it came from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tunesmith.protocol import Cause
 from tunesmith.training.failures import JobError
-from tunesmith.training.optimize.onnx_runtime import OnnxModel
+from tunesmith.training.optimize.graphs import GraphModel
 
 BATCHES = (1, 3)
 """Batch sizes that show whether the batch is really open."""
@@ -36,26 +36,30 @@ class Difference:
         return {"output": self.output, "batch_size": self.batch_size, "max_abs_diff": self.largest}
 
 
-def compare(module: nn.Module, graph: OnnxModel, batches: Sequence[Tensor]) -> list[Difference]:
+def compare(
+    model: Callable[[Tensor], Sequence[Tensor]], graph: GraphModel, batches: Sequence[Tensor]
+) -> list[Difference]:
     """Run both on the same batches.
 
     Args:
-        module: returns a tuple of tensors, in the order of the graph's outputs.
-        graph: the exported graph.
+        model: what the graph was made of; returns tensors in the order of the graph's outputs.
+        graph: the exported graph, or an engine.
         batches: inputs on the processor.
     """
     found = []
     for inputs in batches:
         with torch.inference_mode():
-            expected = module(inputs)
+            expected = model(inputs)
         for name, mine, its in zip(graph.outputs, expected, graph.run(inputs), strict=True):
             largest = float((mine - its).abs().nan_to_num(float("inf")).max())
             found.append(Difference(name, len(inputs), largest, float(mine.abs().max())))
     return found
 
 
-def require_agreement(differences: Sequence[Difference]) -> None:
-    """Refuse a graph that does not compute what the model does.
+def require_agreement(
+    differences: Sequence[Difference], made: str = "exported graph", source: str = "model"
+) -> None:
+    """Refuse a graph, or an engine, that does not compute what it was made of.
 
     Raises:
         JobError: with the output that is off.
@@ -64,6 +68,6 @@ def require_agreement(differences: Sequence[Difference]) -> None:
         if not one.tolerable:
             raise JobError(
                 Cause.INTERNAL,
-                f"The exported graph differs from the model in the output {one.output} by {one.largest:.3g} "
-                f"at batch size {one.batch_size}; the model's own values go up to {one.scale:.3g}.",
+                f"The {made} differs from the {source} in the output {one.output} by {one.largest:.3g} "
+                f"at batch size {one.batch_size}; the {source}'s own values go up to {one.scale:.3g}.",
             )

@@ -5,7 +5,7 @@ data, loss and metrics.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -17,6 +17,7 @@ from tunesmith.specs import Block
 from tunesmith.training.engine.loading import Source
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Meter, Training
+from tunesmith.training.optimize.cuts import Cut, cut
 from tunesmith.training.run import Run
 
 BatchT = TypeVar("BatchT")
@@ -98,7 +99,10 @@ class Task(ABC, Generic[BatchT]):
         network: what it trains.
         spec: its spec; for a model that exists, the spec it was trained with.
         classes: the names of what the model tells apart, in the order of its outputs.
+        cuts: what pruning removed of the model that the spec describes.
     """
+
+    cuts: Sequence[Cut] = ()
 
     def __init__(self, run: Run, network: Network, spec: Block, classes: tuple[str, ...]) -> None:
         self.run, self.network, self.spec, self.classes = run, network, spec, classes
@@ -124,6 +128,20 @@ class Task(ABC, Generic[BatchT]):
     def build_model(self) -> nn.Module:
         """The model as the spec describes it, with random weights."""
 
+    def shaped(self, model: nn.Module) -> nn.Module:
+        """A model of the spec, without the channels that pruning removed; it is changed in place."""
+        if self.cuts:
+            cut(model, self.example_input(), self.cuts)
+        return model
+
+    @abstractmethod
+    def example_input(self) -> Tensor:
+        """An input of the model, of the size that it was trained on, with a batch of one."""
+
+    def output_layers(self, model: nn.Module) -> Sequence[nn.Module]:  # noqa: ARG002 - tasks say which
+        """The layers that make the model's outputs: pruning leaves them whole."""
+        return ()
+
     @abstractmethod
     def load_pretrained(self, model: nn.Module) -> None:
         """Fill in the weights that the spec names, if it names any."""
@@ -131,6 +149,10 @@ class Task(ABC, Generic[BatchT]):
     @abstractmethod
     def inputs(self, batch: BatchT) -> Tensor:
         """What the model takes, out of a batch."""
+
+    def outputs(self, found: Sequence[Tensor]) -> Any:
+        """What the model itself returns, out of the outputs of its graph: the first of them by default."""
+        return found[0]
 
     # What trains it.
 
@@ -141,6 +163,21 @@ class Task(ABC, Generic[BatchT]):
     @abstractmethod
     def training(self, model: nn.Module) -> Training[BatchT]:
         """The model together with its loss."""
+
+    def distillation(
+        self,
+        training: Training[BatchT],
+        teacher: "Task[BatchT]",
+        model: nn.Module,
+    ) -> Training[BatchT]:
+        """A training that holds the model against its teacher's too.
+
+        Args:
+            training: of the model alone.
+            teacher: the task as the teacher was trained.
+            model: the teacher, in evaluation mode and frozen.
+        """
+        raise NotImplementedError(f"{type(training).__name__} knows no distillation")
 
     @abstractmethod
     def meter(self) -> Meter[BatchT]:

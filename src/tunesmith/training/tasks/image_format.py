@@ -1,6 +1,6 @@
 """How an image becomes numbers: size, channels, normalisation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2.functional import rgb_to_grayscale
+from torchvision.transforms.v2.functional import resize, rgb_to_grayscale
 
 from tunesmith.data.images import open_rgb
 from tunesmith.specs import SpecError, SpecProblem
@@ -71,6 +71,20 @@ class ImageFormat:
             images = rgb_to_grayscale(images)
         mean, std = _column(self.mean), _column(self.std)
         return images.float().sub_(mean).div_(std)
+
+    def to(self, other: "ImageFormat") -> Callable[[Tensor], Tensor]:
+        """What turns images (batch, 3, height, width) of this format into images of another one."""
+        scale = torch.tensor(self.std) / torch.tensor(other.std)
+        shift = (torch.tensor(self.mean) - torch.tensor(other.mean)) / torch.tensor(other.std)
+        scale, shift = scale.view(1, -1, 1, 1), shift.view(1, -1, 1, 1)
+        size = (other.height, other.width)
+
+        def turned(images: Tensor) -> Tensor:
+            if size != images.shape[-2:]:
+                images = resize(images, list(size), antialias=True)
+            return images * scale.to(images.device) + shift.to(images.device)
+
+        return turned if self != other else lambda images: images
 
     def restore(self, images: Tensor) -> Tensor:
         """Normalised images as pictures with values from 0 to 1, for people to see."""

@@ -86,6 +86,6 @@ def _plan(job: Job, spec: Export) -> tuple[Task[Any], ExportPlan]:
 
 
 def _differences(task: Task[Any], plan: ExportPlan, graph: OnnxModel) -> list[Difference]:
-    sizes = (graph.batch_size,) if graph.batch_size else BATCHES
+    sizes = (graph.batches.fixed,) if graph.batches.fixed else BATCHES
     inputs = task.example_inputs(plan, max(sizes))
     return compare(plan.module, graph, [inputs[:size] for size in sizes])

@@ -1,6 +1,6 @@
 """What every verb begins with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -20,6 +20,10 @@ class Job:
     network: Network
     spec: Block
     device: torch.device
+
+    def with_spec(self, spec: Block) -> "Job":
+        """The same job with another spec."""
+        return replace(self, spec=spec)
 
     @property
     def own_goal(self) -> MetricGoal:

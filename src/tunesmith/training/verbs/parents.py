@@ -1,4 +1,4 @@
-"""Opens the model that a parent job left: a checkpoint, or an exported graph."""
+"""Opens the model that a parent job left: a checkpoint, an exported graph, or an engine."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,12 +15,17 @@ from tunesmith.storage.errors import StorageFileMissingError
 from tunesmith.training.engine.checkpoints import TornCheckpointError, load_checkpoint
 from tunesmith.training.engine.state import predicting_weights
 from tunesmith.training.failures import JobError
+from tunesmith.training.optimize.engine_files import BESIDE
+from tunesmith.training.optimize.engines import open_engine
+from tunesmith.training.optimize.graphs import GraphModel
 from tunesmith.training.optimize.onnx_export import CLASSES, SPEC
 from tunesmith.training.optimize.onnx_runtime import OnnxModel
 from tunesmith.training.run import Run
 from tunesmith.training.tasks import task_of
 from tunesmith.training.tasks.base import Task
 from tunesmith.training.verbs.job import Job
+
+_BESIDE = {".onnx": ".data", ".engine": BESIDE}
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Opened:
         task: as the model was trained.
         predict: outputs for inputs on the processor.
         source: the file it came from.
-        engine: what computes: "torch" or "ONNX Runtime".
+        engine: what computes: "torch", "ONNX Runtime", "OpenVINO in int8".
     """
 
     task: Task[Any]
@@ -48,11 +53,17 @@ def open_model(job: Job) -> Opened:
         StorageError: it cannot be fetched.
     """
     path = fetch_model(job.run)
-    return _graph(job, path) if path.suffix == ".onnx" else _checkpoint(job, path)
+    match path.suffix:
+        case ".onnx":
+            return opened(job, OnnxModel(path, torch.get_num_threads()), path)
+        case ".engine":
+            return opened(job, open_engine(path, torch.get_num_threads()), path)
+        case _:
+            return torch_model(job, *restore_model(job, path), path.name)
 
 
 def fetch_model(run: Run) -> Path:
-    """Fetch the parent's model file, and the data file that a large graph has beside it.
+    """Fetch the parent's model file, and what it has beside it: weights of a large graph, facts of an engine.
 
     Raises:
         JobError: there is no parent, or it has left no model.
@@ -65,14 +76,16 @@ def fetch_model(run: Run) -> Path:
 
 def _fetch(run: Run, parent: ParentInput, key: str) -> Path:
     files = run.files(parent.results)
-    target = run.scratch / "parent" / Path(key).name
+    # Processes that train together each fetch a copy of their own.
+    target = run.scratch / f"parent_{run.seat.rank}" / Path(key).name
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         files.download(key, target)
     except StorageFileMissingError as error:
         raise JobError(Cause.PARENT, f"The parent job {parent.job_id} has no file {key} any more.") from error
-    if target.suffix == ".onnx" and files.exists(f"{key}.data"):
-        files.download(f"{key}.data", target.with_name(f"{target.name}.data"))
+    beside = _BESIDE.get(target.suffix)
+    if beside and files.exists(f"{key}{beside}"):
+        files.download(f"{key}{beside}", target.with_name(f"{target.name}{beside}"))
     return target
 
 
@@ -86,7 +99,27 @@ def restore_task(job: Job, path: Path) -> tuple[Task[Any], dict[str, Tensor]]:
         saved = load_checkpoint(path)
     except TornCheckpointError as error:
         raise JobError(Cause.PARENT, f"{error} Train again, or choose another checkpoint.") from error
-    return _task(job, saved, path), predicting_weights(saved)
+    task = _task(job, saved, path)
+    task.cuts = saved.get("cuts", ())
+    return task, predicting_weights(saved)
+
+
+def restore_model(job: Job, path: Path) -> tuple[Task[Any], nn.Module]:
+    """The task and the model in a checkpoint, on the processor and in evaluation mode.
+
+    Raises:
+        JobError: it is not a whole checkpoint, or of another network.
+    """
+    task, weights = restore_task(job, path)
+    model = task.shaped(task.build_model())
+    model.load_state_dict(weights)
+    return task, model.eval()
+
+
+def torch_model(job: Job, task: Task[Any], model: nn.Module, source: str) -> Opened:
+    """A model in torch, ready to predict on the job's device."""
+    model.to(job.device).eval()
+    return Opened(task, lambda inputs: model(inputs.to(job.device)), source, "torch")
 
 
 def _require_parent(run: Run) -> ParentInput:
@@ -100,20 +133,12 @@ def _require_parent(run: Run) -> ParentInput:
     return parent
 
 
-def _checkpoint(job: Job, path: Path) -> Opened:
-    task, weights = restore_task(job, path)
-    model: nn.Module = task.build_model()
-    model.load_state_dict(weights)
-    model.to(job.device).eval()
+def opened(job: Job, model: GraphModel, path: Path) -> Opened:
+    """An exported graph, or an engine made of it, ready to predict.
 
-    def predict(inputs: Tensor) -> Any:
-        return model(inputs.to(job.device))
-
-    return Opened(task, predict, path.name, "torch")
-
-
-def _graph(job: Job, path: Path) -> Opened:
-    model = OnnxModel(path, torch.get_num_threads())
+    Raises:
+        JobError: it was not exported by tunesmith, or is of another network.
+    """
     facts = {name: json.loads(model.metadata[name]) for name in (SPEC, CLASSES) if name in model.metadata}
     if len(facts) < 2:
         raise JobError(
@@ -124,7 +149,7 @@ def _graph(job: Job, path: Path) -> Opened:
     facts = {"spec": facts[SPEC], "classes": facts[CLASSES], "network": job.network.arch}
     task = _task(job, facts, path)
     task.adopt_graph(model.metadata)
-    return Opened(task, lambda inputs: model.run(inputs)[0], path.name, "ONNX Runtime")
+    return Opened(task, lambda inputs: task.outputs(model.run(inputs)), path.name, model.label)
 
 
 def _task(job: Job, facts: Mapping[str, Any], path: Path) -> Task[Any]:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tunesmith.protocol import Progress
-from tunesmith.training.engine.loading import Loader, Order
+from tunesmith.training.engine.loading import Loader, Order, Some
 from tunesmith.training.engine.log import log
-from tunesmith.training.engine.measure import Sink, run_over
+from tunesmith.training.engine.measure import Sink, measure, run_over
 from tunesmith.training.engine.pace import REPORT_SECONDS
+from tunesmith.training.engine.training import Measured
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import Work
 from tunesmith.training.verbs.parents import Opened
@@ -27,6 +28,23 @@ def predict_all(run: Run, opened: Opened, work: Work[Any]) -> None:
         _told(run, loader),
         lambda batch: opened.predict(opened.task.inputs(batch)),
         sinks,
+        run.raise_if_stopped,
+    )
+
+
+def measure_some(run: Run, opened: Opened, work: Work[Any], most: int) -> Measured:
+    """The metrics on at most so many samples, always the same ones.
+
+    Raises:
+        StoppedError: asked to stop.
+    """
+    assert work.meter is not None  # noqa: S101 - answers are known
+    source = Some(work.source, most)
+    loader = Loader(source, Order(len(source), work.batch_size), workers=work.workers)
+    return measure(
+        loader.epoch(),
+        lambda batch: opened.predict(opened.task.inputs(batch)),
+        work.meter,
         run.raise_if_stopped,
     )
 

@@ -32,6 +32,7 @@ from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
 from tunesmith.training.tasks import task_of
 from tunesmith.training.tasks.base import Task, TrainingData
+from tunesmith.training.verbs.beginning import Beginning
 from tunesmith.training.verbs.job import Job, open_job
 from tunesmith.training.verbs.resuming import note_changes, require_same_data, saved_state
 
@@ -44,10 +45,12 @@ class Plan:
 
     Attributes:
         group: the processes that train together.
+        begin: what the model begins as.
         saved: the state to go on from, if an earlier attempt left one.
     """
 
     job: Job
+    begin: Beginning
     group: Group
     task: Task[Any]
     data: TrainingData[Any]
@@ -58,7 +61,7 @@ class Plan:
 
 
 def train(run: Run) -> dict[str, Any]:
-    """Train to the end, from the latest checkpoint on if the job ran before.
+    """Train a new model, from the latest checkpoint on if the job ran before.
 
     Returns:
         best_epoch, best_metric, metrics of the best epoch, epochs, seconds.
@@ -67,10 +70,16 @@ def train(run: Run) -> dict[str, Any]:
         StoppedError: asked to stop; the next attempt goes on at the same step.
         JobError, SpecError, DatasetError, StorageError: the job cannot go on.
     """
+    return train_from(run, Beginning)
+
+
+def train_from(run: Run, beginning: type[Beginning]) -> dict[str, Any]:
+    """Train to the end what begins in some way: what train, retrain and distill share."""
     started = time.monotonic()
-    job = open_job(run)
+    begin = beginning(open_job(run))
+    job = begin.job
     with joined(run, job.device) as group:
-        plan = _plan(job, group)
+        plan = _plan(begin, group)
         run.raise_if_stopped()
         training, numerics = _model(plan)
         run.raise_if_stopped()
@@ -88,8 +97,8 @@ def train(run: Run) -> dict[str, Any]:
     return _outcome(run, best, goal, state.done.epochs, time.monotonic() - started)
 
 
-def _plan(job: Job, group: Group) -> Plan:
-    run = job.run
+def _plan(begin: Beginning, group: Group) -> Plan:
+    job, run = begin.job, begin.job.run
     saved = group.share(_saved(run, group) if group.leads else None)
     seed = saved["seed"] if saved else group.share(seed_everything(job.spec.value("train.seed")))
     set_cudnn(job.spec.value("train.cudnn"))
@@ -108,7 +117,7 @@ def _plan(job: Job, group: Group) -> Plan:
         size=group.size,
     )
     loader = Loader(data.train, order, workers=loop.workers, pin_memory=job.device.type == "cuda")
-    return Plan(job, group, task, data, loop, loader, seed, saved)
+    return Plan(job, begin, group, task, data, loop, loader, seed, saved)
 
 
 def _saved(run: Run, group: Group) -> dict[str, Any] | None:
@@ -127,11 +136,11 @@ def _model(plan: Plan) -> tuple[Training[Any], Numerics]:
     """The model with what trains it, on its device and in the layout that suits it."""
     group = plan.group
     seed_everything(plan.seed)
-    model = plan.task.build_model()
+    model = plan.begin.build(plan.task)
     # The other processes get their weights from the first one, before the first step.
     if not plan.saved and group.leads:
-        plan.task.load_pretrained(model)
-    training = plan.task.training(model)
+        plan.begin.fill(plan.task, model)
+    training = plan.begin.training(plan.task, model)
     numerics = Numerics(**plan.saved["numerics"]) if plan.saved else None
     numerics = group.share(_rehearsed(plan, training) if group.leads and not numerics else numerics)
     assert numerics  # noqa: S101 - the first process has either
@@ -185,6 +194,7 @@ def _state(plan: Plan, training: Training[Any], numerics: Numerics, fabric: Fabr
         "network": job.network.arch,
         "spec": job.spec.model_dump(mode="json"),
         "classes": list(plan.task.classes),
+        "cuts": [list(one) for one in plan.task.cuts],
         "model_name": job.spec.value("model_name"),
         "seed": plan.seed,
         "numerics": asdict(numerics),
@@ -249,7 +259,8 @@ def _head_lines(plan: Plan, training: Training[Any], numerics: Numerics, goal: M
     total = sum(weight.numel() for weight in weights) / 1e6
     learning = sum(weight.numel() for weight in weights if weight.requires_grad) / 1e6
     loop = plan.loop
-    yield f"tunesmith {tunesmith.__version__}, train {plan.job.network.arch}: {plan.task.subject}"
+    doing = f"{plan.job.run.request.action} {plan.job.network.arch}"
+    yield f"tunesmith {tunesmith.__version__}, {doing}: {plan.task.subject}"
     yield f"device  {describe(plan.job.device)}; {numerics}"
     yield f"model   {total:.2f} million weights, {learning:.2f} million of them learn"
     yield f"data    {plan.data.summary}"

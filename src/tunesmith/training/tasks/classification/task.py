@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Self, cast
 
+import torch
 from torch import Tensor, nn
 
 from tunesmith.data.classification import Sample
@@ -27,6 +28,7 @@ from tunesmith.training.tasks.classification.data import (
     samples_at_hand,
     training_samples,
 )
+from tunesmith.training.tasks.classification.distillation import Distillation
 from tunesmith.training.tasks.classification.evaluation import EvaluationReport
 from tunesmith.training.tasks.classification.images import ImageBatch, ImageSource
 from tunesmith.training.tasks.classification.metrics import ClassificationMeter
@@ -73,6 +75,14 @@ class Classification(Task[ImageBatch]):
     def build_model(self) -> nn.Module:
         """The classifier of the spec, with random weights."""
         return self._build(self.form)
+
+    def example_input(self) -> Tensor:
+        """A black image."""
+        return torch.zeros(1, 3, self.form.height, self.form.width)
+
+    def output_layers(self, model: nn.Module) -> list[nn.Module]:
+        """The classifier."""
+        return [cast("Classifier", model).head]
 
     def load_pretrained(self, model: nn.Module) -> None:
         """Fill in the base experiments' weights, then those that the spec names: backbone, whole model."""
@@ -130,6 +140,16 @@ class Classification(Task[ImageBatch]):
         kind = LogisticTraining if head.type == "LogisticRegressionHead" else ClassificationTraining
         return kind(model, self.form, head.loss.label_smooth_val)
 
+    def distillation(
+        self, training: Training[ImageBatch], teacher: Task[ImageBatch], model: nn.Module
+    ) -> Training[ImageBatch]:
+        """The student's loss, and how far its logits or features are from the teacher's."""
+        spec = cast("ClassificationSpec", self.spec).distill
+        taught = cast("Classification", teacher).form
+        return Distillation(
+            training, cast("Classifier", model), self.form.to(taught), spec.loss_type, spec.loss_lambda
+        )
+
     def meter(self) -> ClassificationMeter:
         """Loss, top-k accuracies, accuracy by class."""
         head = self.spec.model.head
@@ -150,7 +170,7 @@ class Classification(Task[ImageBatch]):
     def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:
         """The classifier as a graph, of the size and channels that the job asks for."""
         given = graph_input(self.form, cast("ClassificationSpec", spec).export)
-        model = self._build(given)
+        model = cast("Classifier", self.shaped(self._build(given)))
         if given == self.form:
             model.load_state_dict(weights)
         else:
