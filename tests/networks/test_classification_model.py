@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from tunesmith.networks.backbones import backbone_of, timm_names
-from tunesmith.networks.classification_pyt.model import Classifier, build
+from tunesmith.networks.classification_pyt.model import build
 from tunesmith.networks.classification_pyt.spec import BACKBONES, ClassificationSpec
+from tunesmith.networks.classifier import Classifier
 from tunesmith.specs import SpecError, validate_spec
 
 

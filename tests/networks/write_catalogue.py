@@ -76,7 +76,8 @@ USUAL = {
 def entries() -> list[dict[str, Any]]:
     """The catalogue as the installed packages have it."""
     found = [_entry(name, *kind) for name, kind in BACKBONES.items()]
-    return found + [_fan_entry(path, *facts) for path, facts in FAN.items()]
+    found += [_fan_entry(path, *facts) for path, facts in FAN.items()]
+    return found + [_tf2_entry(size) for size in range(6)]
 
 
 def _entry(name: str, backbone_type: str, backbone_class: str) -> dict[str, Any]:
@@ -115,6 +116,21 @@ def _fan_entry(path: str, published: str, name: str) -> dict[str, Any]:
     entry |= {"ngc_path": path, "name": version, "version": version, "description": text}
     entry["defaults"] |= {"model.backbone.type": published}
     return entry
+
+
+def _tf2_entry(size: int) -> dict[str, Any]:
+    """An EfficientNet with TensorFlow's weights, under the name that clients look for."""
+    name = f"tf_efficientnet_b{size}.aa_in1k"
+    entry = _entry(name, "cnn", "efficientnet")
+    version = f"efficientnet_b{size}"
+    return entry | {
+        "arch": "classification_tf2",
+        "ngc_path": f"timm/pretrained_classification_tf2:{version}",
+        "name": version,
+        "version": version,
+        "description": f"EfficientNet-B{size} with the weights of timm's {name}, which come from TensorFlow.",
+        "defaults": {"model.backbone": f"efficientnet-b{size}", "dataset.preprocess_mode": "torch"},
+    }
 
 
 def _accuracy(name: str) -> tuple[float | None, str | None]:

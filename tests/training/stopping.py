@@ -8,7 +8,7 @@ from typing import Any
 from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from tunesmith.networks.classification_pyt.model import Classifier
+from tunesmith.networks.classifier import Classifier
 
 
 @contextmanager

@@ -94,15 +94,15 @@ def filled_in(doc: str, **facts: Unpack[Facts]) -> Any:
     return _field(UNSET_PATH, doc, None, facts)
 
 
-def choice(default: str | int, choices: Sequence[str | int], doc: str, **facts: Unpack[Facts]) -> Any:
+def choice(default: str | int | None, choices: Sequence[str | int], doc: str, **facts: Unpack[Facts]) -> Any:
     """One of several: names, or whole numbers in order."""
-    kind = "categorical" if isinstance(default, str) else "ordered_int"
+    kind = "ordered_int" if isinstance(default, int) else "categorical"
     return _field(default, doc, kind, facts, {"enum": list(choices)})
 
 
-def array(default: list[Any] | str | None, doc: str, **facts: Unpack[Facts]) -> Any:
+def array(default: list[Any] | str | None, doc: str, *, kind: str = "list", **facts: Unpack[Facts]) -> Any:
     """A list; the type of its items is the annotation's."""
-    return _field(default, doc, "list", facts)
+    return _field(default, doc, kind, facts)
 
 
 def table(default: dict[str, Any] | None, doc: str, **facts: Unpack[Facts]) -> Any:

@@ -42,5 +42,5 @@ def test_frozen_parameters_are_left_out():
 
 
 def test_an_unknown_name_lists_those_there_are():
-    with pytest.raises(ValueError, match="no optimiser 'lion'; there are adamw, adam and sgd"):
+    with pytest.raises(ValueError, match="no optimiser 'lion'; there are adamw, adam, sgd and rmsprop"):
         build_optimizer(module(), OptimizerSettings("lion", lr=1.0), fused=True)

@@ -82,7 +82,7 @@ def test_a_warm_up_longer_than_the_training_only_rises():
         ("step", {"gamma": -1}, "gamma must be"),
         ("step", {"gamma": True}, "gamma must be"),
         ("multistep", {"milestones": ["soon"]}, "milestones must be"),
-        ("wave", {}, "no policy 'wave'; there are linear, step, cosine and multistep"),
+        ("wave", {}, "no policy 'wave'; there are linear, step, cosine, multistep and annealed"),
     ],
 )
 def test_unusable_parameters_are_named(policy, parameters, message):

@@ -11,8 +11,7 @@ from tunesmith.networks.classification_pyt.spec import ClassificationSpec
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.specs.block import key_facts
 from tunesmith.training.engine.checkpoints import load_checkpoint
-from tunesmith.training.tasks.classification import settings
-from tunesmith.training.tasks.classification.augment import build_erasing, build_mixing, build_variation
+from tunesmith.training.tasks.classification.dialects.classification_pyt import PytDialect
 from tunesmith.training.tasks.classification.metrics import ClassificationMeter
 from tunesmith.training.tasks.classification.training import ClassificationTraining
 
@@ -101,26 +100,25 @@ def spec_of(**changes: Any) -> ClassificationSpec:
 def effects(spec: ClassificationSpec) -> list[Any]:
     """Everything that a training builds from its spec, as far as it can be compared."""
     model = build(spec, 2)
-    head, augmentation = spec.model.head, spec.dataset.augmentation
+    head, dialect = spec.model.head, PytDialect(spec)
     torch.manual_seed(0)
-    vary, erase = build_variation(augmentation, 32), build_erasing(augmentation)
-    mix = build_mixing(augmentation, 2)
+    vary, erase, mix = dialect.variation(), dialect.erasing(), dialect.mixing(2)
     image = torch.arange(3 * 32 * 32).remainder(251).view(3, 32, 32).to(torch.uint8)
     pair = torch.zeros(2, 3, 32, 32)
-    training = ClassificationTraining(model, settings.image_format(spec), head.loss.label_smooth_val)
+    training = ClassificationTraining(model, dialect.form(), head.loss.label_smooth_val)
     return [
         str(model),
         model.frozen,
         head.type,
         training._smoothing,
         ClassificationMeter("ab", head.topk, 0.0)._topk,
-        settings.image_format(spec),
+        dialect.form(),
         [vary(image).tolist() for _ in range(20)] if vary else None,
         [erase(image.float()).tolist() for _ in range(20)] if erase else None,
         [mix(pair, torch.tensor([0, 1]))[1].tolist() for _ in range(5)] if mix else None,
-        settings.loop(spec),
-        settings.optimizer(spec),
-        settings.schedule(spec),
+        dialect.loop(),
+        dialect.optimizer(),
+        dialect.schedule(),
     ]
 
 
@@ -168,7 +166,7 @@ def test_pretrained_weights_of_the_workspace_are_begun_with(bench: Bench, digits
 
 
 def test_twenty_classes_in_the_spec_are_the_untouched_default():
-    settings.check(validate_spec(ClassificationSpec, {}), 7)
+    PytDialect(validate_spec(ClassificationSpec, {})).check(7)
     assert ClassificationSpec().dataset.num_classes == 20
     with pytest.raises(SpecError, match=r"dataset\.num_classes"):
-        settings.check(validate_spec(ClassificationSpec, {"dataset": {"num_classes": 8}}), 7)
+        PytDialect(validate_spec(ClassificationSpec, {"dataset": {"num_classes": 8}})).check(7)

@@ -40,7 +40,11 @@ def test_a_student_with_a_teacher_is_no_worse_than_alone(bench, digits, trained,
 def test_every_comparison_brings_the_student_nearer(bench, digits, trained, kind):
     keys = {"distill.loss_type": kind, "distill.loss_lambda": 1.0, "train.num_epochs": 4}
     job = distilled(bench, digits, trained, **keys)
-    apart = [event.values["train_teacher"] for event in job.events if event.kind == "metrics" and event.epoch]
+    apart = [
+        event.values["train_teacher"] or 0.0
+        for event in job.events
+        if event.kind == "metrics" and event.epoch
+    ]
     assert apart[-1] < apart[0]
 
 

@@ -23,13 +23,24 @@ def build_optimizer(module: nn.Module, settings: OptimizerSettings, *, fused: bo
     groups = list(_groups(module, settings))
     match settings.name:
         case "adamw":
-            return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, fused=fused)
+            return torch.optim.AdamW(
+                groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=fused
+            )
         case "adam":
-            return torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, fused=fused)
+            return torch.optim.Adam(
+                groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=fused
+            )
         case "sgd":
-            return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=fused)
+            nesterov = settings.nesterov and settings.momentum > 0
+            return torch.optim.SGD(
+                groups, lr=settings.lr, momentum=settings.momentum, nesterov=nesterov, fused=fused
+            )
+        case "rmsprop":
+            return torch.optim.RMSprop(
+                groups, lr=settings.lr, alpha=settings.rho, eps=settings.eps, momentum=settings.momentum
+            )
         case name:
-            raise ValueError(f"there is no optimiser {name!r}; there are adamw, adam and sgd")
+            raise ValueError(f"there is no optimiser {name!r}; there are adamw, adam, sgd and rmsprop")
 
 
 def _groups(module: nn.Module, settings: OptimizerSettings) -> Iterator[dict[str, Any]]:

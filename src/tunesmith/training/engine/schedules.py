@@ -17,8 +17,9 @@ def build_schedule(
 ) -> LambdaLR:
     """The schedule, to be stepped after each step of the optimiser.
 
-    linear and cosine fall to zero over all steps after the warm-up; step and multistep fall at the ends of
-    epochs, counted from the beginning. During the warm-up the rate rises linearly, step by step.
+    linear and cosine fall over all steps after the warm-up, to zero or to the least that is given; step and
+    multistep fall at the ends of epochs, annealed at shares of the training, counted from the beginning.
+    During the warm-up the rate rises linearly, step by step.
 
     Raises:
         ValueError: there is no policy of that name, or a parameter of it is unusable.
@@ -41,6 +42,7 @@ def follow(schedule: LambdaLR) -> None:
 
 def _warmed(settings: ScheduleSettings, epochs: int, steps_per_epoch: int) -> Factor:
     warmup = settings.warmup_epochs * steps_per_epoch
+    warmup += round(settings.warmup_share * epochs * steps_per_epoch)
     factor = _factor(settings, warmup, epochs * steps_per_epoch, steps_per_epoch)
 
     def at(step: int) -> float:
@@ -56,15 +58,24 @@ def _factor(settings: ScheduleSettings, warmup: int, total: int, steps_per_epoch
         case "linear":
             return lambda step: max(0.0, 1.0 - (step - warmup) / falling)
         case "cosine":
-            return lambda step: 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warmup) / falling)))
+            least = float(settings.parameters.get("least", 0.0))
+            return lambda step: max(
+                least, 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warmup) / falling)))
+            )
         case "step":
             size = _positive("step_size", settings.parameters.get("step_size", 30))
             return lambda step: gamma ** ((step // steps_per_epoch) // size)
         case "multistep":
             milestones = _milestones(settings.parameters.get("milestones", (10, 20)))
             return lambda step: gamma ** bisect_right(milestones, step // steps_per_epoch)
+        case "annealed":
+            points = _milestones(settings.parameters.get("milestones", (0.5,)))
+            least = float(settings.parameters.get("least", 0.0))
+            return lambda step: max(least, gamma ** bisect_right(points, step / total))
         case policy:
-            raise ValueError(f"there is no policy {policy!r}; there are linear, step, cosine and multistep")
+            raise ValueError(
+                f"there is no policy {policy!r}; there are linear, step, cosine, multistep and annealed"
+            )
 
 
 def _milestones(value: object) -> list[float]:

@@ -44,9 +44,12 @@ class OptimizerSettings:
     """An optimiser.
 
     Attributes:
-        name: adamw, adam or sgd.
+        name: adamw, adam, sgd or rmsprop.
         lr: the learning rate.
-        momentum: of sgd.
+        momentum: of sgd and rmsprop.
+        nesterov: whether sgd looks ahead.
+        eps: what adamw, adam and rmsprop add to the divisor.
+        rho: the averaging rate of rmsprop.
         betas: the averaging rates of adam and adamw.
         skip_names: parameters whose name has one of these parts are not decayed.
     """
@@ -57,6 +60,9 @@ class OptimizerSettings:
     momentum: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     skip_names: tuple[str, ...] = ()
+    nesterov: bool = False
+    eps: float = 1e-8
+    rho: float = 0.99
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,15 @@ class ScheduleSettings:
     """How the learning rate changes.
 
     Attributes:
-        policy: linear, step, cosine or multistep.
-        parameters: step_size (epochs) and gamma of step; milestones (epochs) and gamma of multistep.
+        policy: linear, step, cosine, multistep or annealed.
+        parameters: step_size (epochs) and gamma of step; milestones (epochs) and gamma of multistep; least (a
+            share of the rate) of cosine and annealed; milestones (shares of the training) and gamma of
+            annealed.
         warmup_epochs: epochs in which the learning rate rises to its full value.
+        warmup_share: the share of all steps in which it does, on top of these epochs.
     """
 
     policy: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     warmup_epochs: int = 0
+    warmup_share: float = 0.0

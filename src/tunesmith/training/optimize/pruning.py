@@ -114,7 +114,8 @@ def prune_channels(
             if not any(_is_divided(dep.layer) for dep, _ in group):
                 scores = _scores(group, settings)
                 if scores is not None and (going := _going(scores, settings)):
-                    group.prune(idxs=going)
+                    root = group[0].dep
+                    graph.get_pruning_group(root.target.module, root.handler, going).prune()
         cuts = [
             (name, bool(outputs), [int(one) for one in which])
             for name, outputs, which in graph.pruning_history()

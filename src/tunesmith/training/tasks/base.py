@@ -8,12 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from torch import Tensor, nn
 
 from tunesmith.networks import Network
 from tunesmith.specs import Block
+from tunesmith.specs.blocks.train import CuDNN
 from tunesmith.training.engine.loading import Source
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Meter, Training
@@ -116,6 +117,16 @@ class Task(ABC, Generic[BatchT]):
             DatasetError: the datasets cannot be trained on.
             SpecError: the spec does not go with them.
         """
+
+    @classmethod
+    def seed_of(cls, spec: Block) -> int:
+        """The seed that a spec asks for; -1 for a new one."""
+        return int(spec.value("train.seed"))
+
+    @classmethod
+    def cudnn_of(cls, spec: Block) -> CuDNN:
+        """The options of NVIDIA's convolution library that a spec asks for."""
+        return cast("CuDNN", spec.value("train.cudnn"))
 
     # What predicts.
 

@@ -1,6 +1,7 @@
 """What images an exported graph takes, and how it tells."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ def describe_input(given: ImageFormat) -> dict[str, str]:
         "input_channels": str(given.channels),
         "input_height": str(given.height),
         "input_width": str(given.width),
+        "scaling": f"{'bicubic' if given.bicubic else 'bilinear'}{', margins cut' if given.centred else ''}",
     }
 
 
@@ -66,8 +68,9 @@ def graph_input(trained: ImageFormat, spec: Export) -> ImageFormat:
     height = trained.height if spec.input_height == untouched.input_height else spec.input_height
     width = trained.width if spec.input_width == untouched.input_width else spec.input_width
     if spec.input_channel == trained.channels:
-        return ImageFormat(height, width, trained.mean, trained.std)
-    return ImageFormat(height, width, (_mean(trained.mean),), (_mean(trained.std),))
+        return replace(trained, height=height, width=width)
+    grey = ((_mean(trained.mean),), (_mean(trained.std),))
+    return replace(trained, height=height, width=width, mean=grey[0], std=grey[1])
 
 
 def graph_format(metadata: Mapping[str, str]) -> ImageFormat:
@@ -82,6 +85,8 @@ def graph_format(metadata: Mapping[str, str]) -> ImageFormat:
             int(metadata["input_width"]),
             _numbers(metadata["mean"]),
             _numbers(metadata["std"]),
+            bicubic="bicubic" in metadata.get("scaling", ""),
+            centred="margins cut" in metadata.get("scaling", ""),
         )
     except (KeyError, ValueError) as error:
         rule = "must be a model exported by tunesmith: its metadata do not say what images it takes"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.v2.functional import resize, rgb_to_grayscale
 
@@ -23,12 +23,16 @@ class ImageFormat:
         width: in pixels.
         mean: of each channel, 0 to 1; one entry for grey images, three for colour.
         std: the deviation of each channel.
+        bicubic: whether images are scaled by cubic curves instead of lines.
+        centred: whether the margins of images of other proportions are cut off, instead of squeezing them.
     """
 
     height: int
     width: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    bicubic: bool = False
+    centred: bool = False
 
     @classmethod
     def square(cls, size: int, mean: Sequence[float], std: Sequence[float], section: str) -> "ImageFormat":
@@ -62,7 +66,9 @@ class ImageFormat:
         """
         image = open_rgb(path)
         if image.size != (self.width, self.height):
-            image = image.resize((self.width, self.height), Image.Resampling.BILINEAR)
+            kind = Image.Resampling.BICUBIC if self.bicubic else Image.Resampling.BILINEAR
+            size = (self.width, self.height)
+            image = ImageOps.fit(image, size, kind) if self.centred else image.resize(size, kind)
         return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
     def normalise(self, images: Tensor) -> Tensor:

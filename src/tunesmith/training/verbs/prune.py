@@ -30,8 +30,8 @@ def prune(run: Run) -> dict[str, Any]:
     """Prune, and write the smaller model as a checkpoint that can be retrained, evaluated and exported.
 
     Returns:
-        parameters, flops, latency_ms (of one sample) and, where labelled data is at hand, accuracy: each before
-        and after; pruned_groups, seconds.
+        parameters, flops, latency_ms (of one sample) and, where labelled data is at hand, accuracy: each
+        before and after; pruned_groups, seconds.
 
     Raises:
         StoppedError: asked to stop.

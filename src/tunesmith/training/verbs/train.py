@@ -100,9 +100,10 @@ def train_from(run: Run, beginning: type[Beginning]) -> dict[str, Any]:
 def _plan(begin: Beginning, group: Group) -> Plan:
     job, run = begin.job, begin.job.run
     saved = group.share(_saved(run, group) if group.leads else None)
-    seed = saved["seed"] if saved else group.share(seed_everything(job.spec.value("train.seed")))
-    set_cudnn(job.spec.value("train.cudnn"))
-    task = task_of(job.network).for_training(run, job.network, job.spec, seed)
+    kind = task_of(job.network)
+    seed = saved["seed"] if saved else group.share(seed_everything(kind.seed_of(job.spec)))
+    set_cudnn(kind.cudnn_of(job.spec))
+    task = kind.for_training(run, job.network, job.spec, seed)
     data, loop = task.training_data(), task.loop()
     if saved and group.leads:
         require_same_data(saved, task.classes, data.summary)

@@ -9,7 +9,7 @@ from tunesmith.training.engine.sinks.background import Background
 from tunesmith.training.engine.sinks.base import About, Sink
 from tunesmith.training.engine.sinks.mlflow import MLflowSink
 from tunesmith.training.engine.sinks.several import Sinks
-from tunesmith.training.engine.sinks.wandb import WandbSink
+from tunesmith.training.engine.sinks.wandb import WandbSink, tracking_path
 from tunesmith.training.run import Run
 
 _SECRET_WORDS = ("KEY", "TOKEN", "PASSWORD", "SECRET")
@@ -29,11 +29,12 @@ def sinks_for(run: Run, spec: Block) -> Sinks:
 
 def _wandb(run: Run, spec: Block, about: About, environment: Mapping[str, str]) -> Sink | None:
     """Enabled is the default, so a training that sets nothing of it is not told that it has no key."""
-    if "wandb" not in type(spec).model_fields or not spec.value("wandb.enable"):
+    path = tracking_path(spec)
+    if path is None or not spec.value(f"{path}.enable"):
         return None
     offline = environment.get("WANDB_MODE") == "offline"
     has_key = bool(environment.get("WANDB_API_KEY")) or offline
-    if not has_key and not _is_changed(spec, "wandb."):
+    if not has_key and not _is_changed(spec, f"{path}."):
         return None
     if not has_key:
         run.note(

@@ -12,6 +12,13 @@ _KEYS = {"project": "WANDB_PROJECT", "entity": "WANDB_ENTITY", "name": "WANDB_NA
 """Keys of the spec, and the variables that hold where a key has its default."""
 
 
+def tracking_path(spec: Block) -> str | None:
+    """Where a spec has its section for Weights & Biases; None if it has none."""
+    if "wandb" in type(spec).model_fields:
+        return "wandb"
+    return "train.wandb" if hasattr(getattr(spec, "train", None), "wandb") else None
+
+
 class WandbSink:
     """A run with the id of the job, so that a job which goes on continues it.
 
@@ -62,10 +69,11 @@ class WandbSink:
 
 
 def _given(spec: Block, environment: Mapping[str, str]) -> dict[str, Any]:
-    untouched = type(spec)()
-    values = {key: spec.value(f"wandb.{key}") for key in _KEYS}
+    tracking = spec.value(tracking_path(spec) or "wandb")
+    untouched = type(tracking)()
+    values = {key: tracking.value(key) for key in _KEYS}
     return {
         key: value
         for key, value in values.items()
-        if value and not (environment.get(_KEYS[key]) and value == untouched.value(f"wandb.{key}"))
+        if value and not (environment.get(_KEYS[key]) and value == untouched.value(key))
     }

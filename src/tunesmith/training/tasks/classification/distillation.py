@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tunesmith.networks.classification_pyt.model import Classifier
+from tunesmith.networks.classifier import Classifier
 from tunesmith.specs import SpecError, SpecProblem
 from tunesmith.training.engine.training import Training
 from tunesmith.training.tasks.classification.images import ImageBatch
@@ -70,10 +70,10 @@ class Distillation(Training[ImageBatch]):
         """The weights beside the model's, which are reached in two ways here."""
         return {name: value for name, value in super().extras().items() if not name.startswith("own.model.")}
 
-    def _apply(self, *arguments: object, **options: object) -> "Distillation":
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Distillation":
         """The teacher moves with the student to a device."""
-        self._teacher[0]._apply(*arguments, **options)  # type: ignore[arg-type]  # noqa: SLF001 - as torch's own
-        super()._apply(*arguments, **options)  # type: ignore[arg-type]
+        self._teacher[0]._apply(fn, recurse)  # type: ignore[no-untyped-call]  # noqa: SLF001 - torch's own way
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
 

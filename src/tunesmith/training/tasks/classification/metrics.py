@@ -46,13 +46,16 @@ class ClassificationMeter:
         confusion: (classes, classes) counts; rows are true classes, columns predicted ones.
     """
 
-    def __init__(self, classes: Sequence[str], topk: Sequence[int], smoothing: float) -> None:
+    def __init__(
+        self, classes: Sequence[str], topk: Sequence[int], smoothing: float, first: str = "acc_1"
+    ) -> None:
         """Args:
         classes: their names.
         topk: each k is reported as acc_k.
         smoothing: of the labels, as in training.
+        first: what the top-1 accuracy is called.
         """
-        self._classes, self._smoothing = classes, smoothing
+        self._classes, self._smoothing, self._first = classes, smoothing, first
         self._topk = sorted(set(topk))
         self.confusion = torch.zeros(len(classes), len(classes), dtype=torch.int64)
         self._hits = dict.fromkeys(self._topk, 0)
@@ -75,7 +78,8 @@ class ClassificationMeter:
     def compute(self) -> Measured:
         """loss, acc_k for each k, and the accuracy of each class that was seen."""
         values = {"loss": self._loss / self._count}
-        values |= {f"acc_{k}": hits / self._count for k, hits in self._hits.items()}
+        names = {1: self._first}
+        values |= {names.get(k, f"acc_{k}"): hits / self._count for k, hits in self._hits.items()}
         scores = self.scores()
         seen = zip(self._classes, scores.accuracy, scores.support, strict=True)
         return Measured(values, {"accuracy": {name: value for name, value, count in seen if count}})

@@ -9,18 +9,16 @@ from torch import Tensor, nn
 
 from tunesmith.data.classification import Sample
 from tunesmith.networks import Network
-from tunesmith.networks.backbones import backbone_of
-from tunesmith.networks.classification_pyt.model import Classifier
-from tunesmith.networks.classification_pyt.spec import ClassificationSpec
+from tunesmith.networks.classifier import Classifier
 from tunesmith.specs import Block
+from tunesmith.specs.blocks.train import CuDNN
 from tunesmith.training.base_models import weights_of
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Training
 from tunesmith.training.engine.weights import load_weights, workspace_file
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
-from tunesmith.training.tasks.classification import export, settings
-from tunesmith.training.tasks.classification.augment import build_erasing, build_mixing, build_variation
+from tunesmith.training.tasks.classification import export
 from tunesmith.training.tasks.classification.data import (
     TrainingSamples,
     images_to_predict,
@@ -28,6 +26,7 @@ from tunesmith.training.tasks.classification.data import (
     samples_at_hand,
     training_samples,
 )
+from tunesmith.training.tasks.classification.dialects import dialect_of
 from tunesmith.training.tasks.classification.distillation import Distillation
 from tunesmith.training.tasks.classification.evaluation import EvaluationReport
 from tunesmith.training.tasks.classification.images import ImageBatch, ImageSource
@@ -44,9 +43,8 @@ class Classification(Task[ImageBatch]):
 
     Attributes:
         form: what images look like to the model.
+        dialect: the spec, as every network of this task answers.
     """
-
-    spec: ClassificationSpec
 
     def __init__(
         self,
@@ -57,9 +55,10 @@ class Classification(Task[ImageBatch]):
         samples: TrainingSamples | None = None,
     ) -> None:
         super().__init__(run, network, spec, classes)
-        self.form = settings.image_format(self.spec)
+        self.dialect = dialect_of(network, spec)
+        self.form = self.dialect.form()
         self._samples = samples
-        settings.check(self.spec, len(classes))
+        self.dialect.check(len(classes))
 
     @classmethod
     def for_training(cls, run: Run, network: Network, spec: Block, seed: int) -> Self:
@@ -67,10 +66,22 @@ class Classification(Task[ImageBatch]):
         samples = training_samples(run, seed)
         return cls(run, network, spec, samples.classes, samples)
 
+    @classmethod
+    def seed_of(cls, spec: Block) -> int:
+        """Networks name it differently."""
+        train = spec.value("train")
+        return int(train.seed if hasattr(train, "seed") else train.random_seed)
+
+    @classmethod
+    def cudnn_of(cls, spec: Block) -> CuDNN:
+        """Not every network has the section."""
+        found: CuDNN = getattr(spec.value("train"), "cudnn", CuDNN())
+        return found
+
     @property
     def subject(self) -> str:
         """The backbone and the image size."""
-        return f"{self.spec.model.backbone.type} on images of {self.form.width} x {self.form.height} pixels"
+        return f"{self.dialect.backbone} on images of {self.form.width} x {self.form.height} pixels"
 
     def build_model(self) -> nn.Module:
         """The classifier of the spec, with random weights."""
@@ -78,7 +89,7 @@ class Classification(Task[ImageBatch]):
 
     def example_input(self) -> Tensor:
         """A black image."""
-        return torch.zeros(1, 3, self.form.height, self.form.width)
+        return torch.zeros(1, self.form.channels, self.form.height, self.form.width)
 
     def output_layers(self, model: nn.Module) -> list[nn.Module]:
         """The classifier."""
@@ -86,28 +97,22 @@ class Classification(Task[ImageBatch]):
 
     def load_pretrained(self, model: nn.Module) -> None:
         """Fill in the base experiments' weights, then those that the spec names: backbone, whole model."""
-        classifier = cast("Classifier", model)
-        backbone = self.spec.model.backbone
-        if difference := backbone_of(backbone.type).difference:
-            self.run.note(
-                f"The backbone {backbone.type} is built as timm's {backbone_of(backbone.type).timm_name}: "
-                f"{difference}. Published weights of {backbone.type} do not fit it."
-            )
+        classifier, dialect = cast("Classifier", model), self.dialect
+        if dialect.difference:
+            self.run.note(dialect.difference)
+        head = classifier.head_names
         for base in self.run.request.base_models:
             file = weights_of(self.run, base)
-            fitted = load_weights(classifier.net, file, f"base_experiment {base.name}", classifier.head_names)
-            self.run.note(f"{fitted} The classifier of {len(self.classes)} classes begins anew.")
-        for path, key, ignored in (
-            (
-                "model.backbone.pretrained_backbone_path",
-                backbone.pretrained_backbone_path,
-                classifier.head_names,
-            ),
-            ("train.pretrained_model_path", self.spec.train.pretrained_model_path, ()),
-        ):
-            if key:
-                file = workspace_file(self.run, key, path)
-                self.run.note(load_weights(classifier.net, file, path, ignored))
+            ignored = () if dialect.keeps_head else head
+            fitted = load_weights(classifier.net, file, f"base_experiment {base.name}", ignored)
+            anew = (
+                "" if dialect.keeps_head else f" The classifier of {len(self.classes)} classes begins anew."
+            )
+            self.run.note(f"{fitted}{anew}")
+        for given in dialect.weights():
+            if given.file:
+                file = workspace_file(self.run, given.file, given.key)
+                self.run.note(load_weights(classifier.net, file, given.key, () if given.head else head))
 
     def inputs(self, batch: ImageBatch) -> Tensor:
         """The images."""
@@ -116,15 +121,14 @@ class Classification(Task[ImageBatch]):
     def training_data(self) -> TrainingData[ImageBatch]:
         """The images of the request, held in memory if they are few."""
         assert self._samples is not None  # noqa: S101 - for_training gave them
-        augmentation = self.spec.dataset.augmentation
         train, validation = (
             self._pixels(samples) for samples in (self._samples.train, self._samples.validation)
         )
         varied = ImageSource(
             train,
-            vary=build_variation(augmentation, self.spec.dataset.img_size),
-            spoil=build_erasing(augmentation),
-            mix=build_mixing(augmentation, len(self.classes)),
+            vary=self.dialect.variation(),
+            spoil=self.dialect.erasing(),
+            mix=self.dialect.mixing(len(self.classes)),
         )
         counts = f"{len(train.samples)} images to learn from, {len(validation.samples)} to validate on"
         return TrainingData(
@@ -136,47 +140,50 @@ class Classification(Task[ImageBatch]):
 
     def training(self, model: nn.Module) -> Training[ImageBatch]:
         """Cross entropy; or, for the logistic head, a fit on frozen features."""
-        head = self.spec.model.head
-        kind = LogisticTraining if head.type == "LogisticRegressionHead" else ClassificationTraining
-        return kind(model, self.form, head.loss.label_smooth_val)
+        if self.dialect.logistic:
+            return LogisticTraining(model, self.form, self.dialect.smoothing)
+        return ClassificationTraining(model, self.form, self.dialect.smoothing, self.dialect.l1)
 
     def distillation(
         self, training: Training[ImageBatch], teacher: Task[ImageBatch], model: nn.Module
     ) -> Training[ImageBatch]:
         """The student's loss, and how far its logits or features are from the teacher's."""
-        spec = cast("ClassificationSpec", self.spec).distill
         taught = cast("Classification", teacher).form
         return Distillation(
-            training, cast("Classifier", model), self.form.to(taught), spec.loss_type, spec.loss_lambda
+            training,
+            cast("Classifier", model),
+            self.form.to(taught),
+            self.spec.value("distill.loss_type"),
+            self.spec.value("distill.loss_lambda"),
         )
 
     def meter(self) -> ClassificationMeter:
         """Loss, top-k accuracies, accuracy by class."""
-        head = self.spec.model.head
-        return ClassificationMeter(self.classes, [1, *head.topk], head.loss.label_smooth_val)
+        dialect = self.dialect
+        return ClassificationMeter(self.classes, [1, *dialect.topk], dialect.smoothing, dialect.accuracy)
 
     def loop(self) -> LoopSettings:
-        """From the sections train and dataset."""
-        return settings.loop(self.spec)
+        """As the spec says."""
+        return self.dialect.loop()
 
     def optimizer(self) -> OptimizerSettings:
-        """From the section train.optim."""
-        return settings.optimizer(self.spec)
+        """As the spec says."""
+        return self.dialect.optimizer()
 
     def schedule(self) -> ScheduleSettings:
-        """From the section train.optim."""
-        return settings.schedule(self.spec)
+        """As the spec says."""
+        return self.dialect.schedule()
 
     def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:
         """The classifier as a graph, of the size and channels that the job asks for."""
-        given = graph_input(self.form, cast("ClassificationSpec", spec).export)
+        given = graph_input(self.form, dialect_of(self.network, spec).export())
         model = cast("Classifier", self.shaped(self._build(given)))
         if given == self.form:
             model.load_state_dict(weights)
         else:
             own = {name.removeprefix("net."): value for name, value in weights.items()}
             load_resized(model.net, own, given)
-        facts = {"model_name": self.spec.model_name, "backbone": self.spec.model.backbone.type}
+        facts = {"model_name": self.spec.value("model_name"), "backbone": self.dialect.backbone}
         return export.export_plan(model, self.form, given, self.classes, facts)
 
     def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
@@ -193,22 +200,21 @@ class Classification(Task[ImageBatch]):
 
     def evaluation(self, spec: Block) -> Work[ImageBatch]:
         """Labelled images, with metrics by class, confusion matrix and pictures."""
-        own = cast("ClassificationSpec", spec)
+        own = dialect_of(self.network, spec).evaluating()
         pixels = Pixels(labelled_samples(self.run, self.classes), self.form)
         meter = self.meter()
-        sheets = Sheets(self.form, own.evaluate.vis_after_n_batches, len(pixels.samples), self.run.results)
+        sheets = Sheets(self.form, own.draw_every, len(pixels.samples), self.run.results)
         report = EvaluationReport(pixels.samples, self.classes, meter, sheets)
-        dataset = own.dataset
-        return Work(ImageSource(pixels), report, dataset.batch_size, dataset.workers, meter)
+        return Work(ImageSource(pixels), report, own.batch_size, own.workers, meter)
 
     def inference(self, spec: Block) -> Work[ImageBatch]:
         """Images to predict; those that cannot be read are reported, one by one."""
-        own = cast("ClassificationSpec", spec)
+        own = dialect_of(self.network, spec).inferring()
         pixels = Pixels(images_to_predict(self.run), self.form)
-        sheets = Sheets(self.form, own.inference.vis_after_n_batches, len(pixels.samples), self.run.results)
+        sheets = Sheets(self.form, own.draw_every, len(pixels.samples), self.run.results)
         report = InferenceReport(pixels.samples, self.classes, sheets)
         source = ImageSource(pixels, tolerant=True)
-        return Work(source, report, own.dataset.batch_size, own.dataset.workers)
+        return Work(source, report, own.batch_size, own.workers)
 
     def _build(self, form: ImageFormat) -> Classifier:
         build = import_module(self.network.model).build

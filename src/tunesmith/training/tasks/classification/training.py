@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torchvision.utils import make_grid
 
-from tunesmith.networks.classification_pyt.model import Classifier
+from tunesmith.networks.classifier import Classifier
 from tunesmith.specs import SpecError, SpecProblem
 from tunesmith.training.engine.training import Training
 from tunesmith.training.tasks.classification.images import ImageBatch
@@ -25,16 +25,21 @@ class ClassificationTraining(Training[ImageBatch]):
         model: the classifier.
         form: what its images look like.
         smoothing: the share of each label that is spread over all classes.
+        l1: what the sum of all weights' sizes counts in the loss; biases and normalisation are left out.
     """
 
-    def __init__(self, model: nn.Module, form: ImageFormat, smoothing: float) -> None:
+    def __init__(self, model: nn.Module, form: ImageFormat, smoothing: float, l1: float = 0.0) -> None:
         super().__init__(model)
-        self._form, self._smoothing = form, smoothing
+        self._form, self._smoothing, self._l1 = form, smoothing, l1
 
     def forward(self, batch: ImageBatch) -> dict[str, Tensor]:
         """The loss of a batch; its labels are indices, or weights of classes."""
         logits = self.model(batch.images)
-        return {"loss": cross_entropy(logits, batch.labels, label_smoothing=self._smoothing)}
+        loss = cross_entropy(logits, batch.labels, label_smoothing=self._smoothing)
+        if self._l1:
+            weights = (weight for weight in self.model.parameters() if weight.dim() > 1)
+            loss = loss + self._l1 * sum(weight.abs().sum() for weight in weights)
+        return {"loss": loss}
 
     def preview(self, batch: ImageBatch) -> Tensor | None:
         """The first images of a batch."""
