@@ -39,7 +39,7 @@ def mapped(bench: Bench, digits_dataset) -> DatasetInput:
         if path.name != "classes.txt":
             (source / path.name).hardlink_to(path)
     (source / "classmap.json").write_text(json.dumps({str(digit): digit for digit in range(10)}))
-    return bench.dataset(source, "mapped", NETWORK)
+    return bench.dataset(source, "mapped", f"image_classification {NETWORK}")
 
 
 @pytest.fixture(scope="module")
