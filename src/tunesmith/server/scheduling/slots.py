@@ -34,9 +34,10 @@ class SlotPool:
         self._capacity = capacity
 
     def has_room(self, demand: Demand) -> bool:
-        """Whether a job would get what it needs now."""
-        if not self._opens(demand.slot):
-            return False
+        """Whether a job would get what it needs now.
+
+        A job that has begun before needs no more than that: it may run on while nothing else can begin.
+        """
         if demand.nodes * demand.memory_mb > self._capacity.memory_mb - self._used_memory:
             return False
         if demand.slot is not Slot.GPU:
@@ -46,7 +47,7 @@ class SlotPool:
         return demand.nodes * demand.gpus <= len(self._free_gpus())
 
     def offers(self, slot: Slot) -> bool:
-        """Whether anything of a kind is free."""
+        """Whether anything of a kind is free for a job to begin."""
         if not self._opens(slot):
             return False
         return bool(self._free_gpus()) if slot is Slot.GPU else self._used[slot] < self._size(slot)
