@@ -18,7 +18,13 @@ INSTALL_BROWSER := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get 
 # The tests of Azure storage want its emulator; 3.35 is the newest that runs on Node.js 20.
 AZURITE := .venv/azurite/node_modules/.bin/azurite-blob
 
-.PHONY: help demo fuzz test bench lint serve clean browser azurite
+# `make learn NETWORK ...` likewise.
+ifeq (learn,$(firstword $(MAKECMDGOALS)))
+LEARNERS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+$(foreach name,$(LEARNERS),$(eval .PHONY: $(name))$(eval $(name): ; @:))
+endif
+
+.PHONY: help demo fuzz test bench learn lint serve clean browser azurite
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +72,9 @@ lint: $(READY) ## check form, types and the direction of imports
 
 bench: $(READY) ## measure: make bench startup, dispatch, loop, api, queue or resume
 	@$(BIN)/python -m bench $(NAME)
+
+learn: $(READY) ## train every architecture on small sets, and show what it learnt: make learn [NETWORK ...]
+	@$(BIN)/python -m bench.learn $(LEARNERS)
 
 clean: ## remove what the other targets made
 	rm -rf .venv demo-out bench-out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

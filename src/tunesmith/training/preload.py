@@ -7,3 +7,4 @@ import timm  # noqa: F401
 import torch  # noqa: F401
 import torchmetrics  # noqa: F401
 import torchvision.transforms.v2  # noqa: F401
+import transformers.modeling_utils  # noqa: F401
