@@ -10,7 +10,8 @@ from tunesmith.networks import Network, networks
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
-ROWS = [
+LINES = [line for line in PAGE.splitlines() if line[:1] == "|"]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES]
     [cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line[:1] == "|"
 ]
 
