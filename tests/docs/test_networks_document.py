@@ -12,8 +12,6 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
 LINES = [line for line in PAGE.splitlines() if line[:1] == "|"]
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES]
-    [cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line[:1] == "|"
-]
 
 
 def table(first: str) -> list[dict[str, str]]:
