@@ -14,7 +14,7 @@ from tunesmith.storage.errors import StorageError, StorageFileMissingError, TooL
 from tunesmith.storage.faults import Faults
 from tunesmith.storage.folders import FolderSource, check_place
 from tunesmith.storage.keys import check_azure_key, check_key, check_prefix, is_key, join
-from tunesmith.storage.locations import AzureStore, FolderStore, HubStore, Location, UrlStore
+from tunesmith.storage.locations import AzureStore, FolderStore, HubStore, Location, S3Store, UrlStore
 from tunesmith.storage.objects import ObjectSource
 from tunesmith.storage.patience import BRIEF, PATIENT, Patience
 from tunesmith.storage.sources import Facts, FileInfo, Source
@@ -26,6 +26,7 @@ __all__ = ["FileInfo", "Files"]
 _CHUNK = 1 << 18
 _UPLOAD_PART = 8 << 20
 _DELETE_BATCH = 1000
+_LARGEST_S3_COPY = 5 << 30  # bytes: S3 copies nothing larger by itself
 
 
 class Files:
@@ -149,8 +150,14 @@ class Files:
             obstore.put(self._store, whole, file, chunk_size=_UPLOAD_PART, max_concurrency=4)
 
     def copy(self, source: str, target: str) -> None:
-        """Copy a file within the location. The store does it by itself: nothing passes through here."""
+        """Copy a file within the location. The store does it by itself: nothing passes through here.
+
+        What S3 finds too large is read and written part by part.
+        """
         origin, goal = self._whole(source), self._whole(target)
+        if isinstance(self.location.store, S3Store) and self.size(source) > _LARGEST_S3_COPY:
+            self._pass_on(source, target, goal)
+            return
         with self._faults.named(f"copy {source} to", target):
             obstore.copy(self._store, origin, goal)
 
@@ -179,6 +186,14 @@ class Files:
         """
         with self._faults.named("reach"):
             self._read_by(BRIEF).probe(self._prefix)
+
+    def _pass_on(self, source: str, target: str, goal: str) -> None:
+        """Copy by reading and writing. The target is there only once all of it was written."""
+        with self._faults.named(f"copy {source} to", target):
+            writer = obstore.open_writer(self._store, goal, buffer_size=_UPLOAD_PART, max_concurrency=4)
+            for chunk in self.stream(source):
+                writer.write(chunk)
+            writer.close()
 
     def _opened(self, patience: Patience) -> AnyStore:
         store = self.location.store
