@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 from tests.hub_registry import NAMESPACE, TOKEN, HubRegistryServer
 from tests.server.resources.house import Lab
-from tests.server.resources.publishing.shelves import JOB, VERSION, OnHub, edition_of
+from tests.server.resources.publishing.shelves import JOB, VERSION, OnHub, card_of, edition_of
 
-from tunesmith.server.kit.errors import BadRequestError
+from tunesmith.server.kit.errors import BadRequestError, ConflictError
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.publishing.hub import HubRegistry
 from tunesmith.storage.errors import StorageError
@@ -52,6 +52,21 @@ def test_an_empty_repository_that_was_made_for_it_is_used_as_it_is(workspace: Fi
 def test_new_repositories_are_public_if_the_operator_wants_it(workspace: Files, hub: HubRegistryServer):
     HubRegistry(hub.url, NAMESPACE, TOKEN, private=False).publish(VERSION, edition_of(workspace, MODELS))
     assert not hub.repos[REPO].private
+
+
+def test_the_hub_decides_between_servers_that_know_nothing_of_each_other(
+    workspace: Files, hub: HubRegistryServer
+):
+    def overtake(_method: str, path: str) -> None:
+        if path.endswith(f"/commit/{VERSION.label}"):
+            hub.on_request = lambda _method, _path: None
+            OnHub(hub).open().publish(VERSION, edition_of(workspace, MODELS, team="fast"))
+
+    hub.on_request = overtake
+    with pytest.raises(ConflictError, match="Somebody else has changed"):
+        OnHub(hub).open().publish(VERSION, edition_of(workspace, MODELS, team="slow"))
+    (files,) = OnHub(hub).content().values()
+    assert card_of(files)["team"] == "fast"
 
 
 def test_a_token_that_is_refused_is_not_told(workspace: Files, hub: HubRegistryServer):
