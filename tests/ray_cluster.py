@@ -66,6 +66,8 @@ class RayNode:
         self.process.wait()
 
     def stop(self) -> None:
+        if self.process.poll() is not None:
+            return
         family = self.processes()
         self.process.terminate()
         try:
@@ -110,24 +112,29 @@ class RayCluster:
             "--num-gpus=0",
             f"--system-config={_HEALTH}",
         )
-        self._nodes = [head]
+        self._all = [head]
         until(lambda: self._listens(head), f"Ray does not start: {head.log.read_text()}")
 
     def add(self, *options: str, cpus: int = 2) -> RayNode:
         """A further node that runs jobs, once it has joined."""
         size = (f"--num-cpus={cpus}", "--num-gpus=0", f"--memory={_MEMORY_BYTES}")
         node = RayNode(self, f"--address={self.address}", *size, *options)
-        self._nodes.append(node)
+        self._all.append(node)
         # One after the other: Ray's names for the sockets of nodes on one machine are not safe otherwise.
         until(lambda: node.runs, "the node joins")
         return node
 
     @property
     def head(self) -> RayNode:
-        return self._nodes[0]
+        return self._all[0]
+
+    @property
+    def nodes(self) -> list[RayNode]:
+        """Those that run jobs."""
+        return [node for node in self._all[1:] if node.process.poll() is None]
 
     def stop(self) -> None:
-        for node in reversed(self._nodes):
+        for node in reversed(self._all):
             node.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -12,6 +12,8 @@ import os
 import socket
 import sys
 
+import structlog
+
 from tunesmith.cluster import local
 from tunesmith.workers.orders import BrokerSettings
 
@@ -21,6 +23,7 @@ _SILENCE_SECONDS = 15
 
 def main() -> None:
     """Serve until nobody needs it any more."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     listener = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(listener.fileno(), False)
     settings = BrokerSettings.model_validate_json(sys.argv[2])
