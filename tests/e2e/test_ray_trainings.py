@@ -1,4 +1,4 @@
-"""Real trainings on the nodes of a Ray cluster, which share no disk with the server, and what befalls them."""
+"""Real trainings on nodes of a Ray cluster that share no disk with the server, and what befalls them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
