@@ -112,7 +112,7 @@ def test_every_problem_of_a_spec_is_named(lab: Lab):
     [
         ({"action": None}, 400, "action: Input should be"),
         ({"action": "fly"}, 400, "action: Input should be"),
-        ({"action": "prune"}, 404, "Action prune requested not in train,evaluate,export,inference"),
+        ({"action": "prune"}, 404, "Action prune requested not in train,distill,evaluate,export,gen_trt_engine,inference"),
         ({"epochs": 3}, 400, "epochs: Extra inputs are not permitted"),
         ({"specs": []}, 400, "specs: Input should be a valid dictionary"),
         ({"specs": {"model_name": "\0"}}, 400, "must not contain the NUL character"),
