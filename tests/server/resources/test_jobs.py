@@ -297,7 +297,7 @@ def test_a_parent_may_be_of_a_dataset_where_no_model_is_needed(lab: Lab):
     assert stored(lab, train).parent_id == UUID(converted)
     body = {"action": "export", "parent_job_id": converted}
     said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", body)
-    assert f"export cannot follow dataset_convert. Name a job of train, e.g. {train} (train" in said
+    assert f"export cannot follow dataset_convert. Name a job of train or distill, e.g. {train} (train" in said
 
 
 def test_a_parent_is_no_pull_and_its_model_is_of_the_same_network(lab: Lab):
