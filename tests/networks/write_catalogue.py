@@ -119,7 +119,7 @@ def _fan_entry(path: str, published: str, name: str) -> dict[str, Any]:
 
 
 def _tf2_entry(size: int) -> dict[str, Any]:
-    """An EfficientNet with TensorFlow's weights, under the name that clients look for."""
+    """An EfficientNet with weights of TensorFlow, under the name that clients look for."""
     name = f"tf_efficientnet_b{size}.aa_in1k"
     entry = _entry(name, "cnn", "efficientnet")
     version = f"efficientnet_b{size}"

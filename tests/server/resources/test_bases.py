@@ -51,7 +51,11 @@ def names(of: Person, **query: object) -> list[str]:
 
 def test_filters(ada: Person):
     every = names(ada)
-    assert names(ada, network_arch="classification_pyt", type="vision", read_only=True) == every
+    assert names(ada, type="vision", read_only=True) == every
+    by_network = [names(ada, network_arch=arch) for arch in ("classification_pyt", "classification_tf2")]
+    assert by_network[1] == [f"efficientnet_b{size}" for size in range(6)]
+    assert set(by_network[0]).isdisjoint(by_network[1])
+    assert set(by_network[0] + by_network[1]) <= set(every)
     assert names(ada, network_arch="dino") == names(ada, type="medical") == names(ada, tag="x") == []
     assert names(ada, shared=True) == names(ada, read_only=False) == names(ada, status="Done") == []
     assert names(ada, name="resnet50.a1_in1k") == ["resnet50.a1_in1k"]

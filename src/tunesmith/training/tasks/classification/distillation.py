@@ -72,7 +72,7 @@ class Distillation(Training[ImageBatch]):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Distillation":
         """The teacher moves with the student to a device."""
-        self._teacher[0]._apply(fn, recurse)  # type: ignore[no-untyped-call]  # noqa: SLF001 - torch's own way
+        self._teacher[0]._apply(fn, recurse)  # type: ignore[no-untyped-call]  # noqa: SLF001 - as torch moves
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
