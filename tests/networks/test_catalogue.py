@@ -42,11 +42,17 @@ def test_every_network_has_models_to_start_from(network: Network):
         assert any(path.startswith("model.backbone") for path in entry.required)
 
 
-def test_a_client_finds_the_backbone_that_it_looks_for():
-    wanted = "pretrained_fan_classification_imagenet:fan_hybrid_tiny"
+@pytest.mark.parametrize(
+    ("arch", "wanted"),
+    [
+        ("classification_pyt", "pretrained_fan_classification_imagenet:fan_hybrid_tiny"),
+        ("segformer", "pretrained_segformer_imagenet:fan_hybrid_small"),
+    ],
+)
+def test_a_client_finds_the_backbone_that_it_looks_for(arch, wanted):
     (found,) = (entry for entry in catalogue().values() if entry.ngc_path.endswith(wanted))
     assert "timm has no FAN" in found.description
-    assert found.arch == get_network("classification_pyt").arch
+    assert found.arch == get_network(arch).arch
 
 
 def test_every_model_may_be_used_freely():

@@ -73,11 +73,26 @@ USUAL = {
 }
 
 
+SEGFORMER = (
+    "test_resnet.r160_in1k",
+    "resnet18.a1_in1k",
+    "resnet50.a1_in1k",
+    "convnext_tiny.in12k_ft_in1k",
+    "mobilenetv4_conv_small.e2400_r224_in1k",
+    "efficientvit_b1.r224_in1k",
+    "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k",
+    "vit_small_patch14_dinov2.lvd142m",
+)
+"""Backbones that suit dense predictions. SegFormer's own weights are not free for commercial use."""
+
+
 def entries() -> list[dict[str, Any]]:
     """The catalogue as the installed packages have it."""
     found = [_entry(name, *kind) for name, kind in BACKBONES.items()]
     found += [_fan_entry(path, *facts) for path, facts in FAN.items()]
-    return found + [_tf2_entry(size) for size in range(6)]
+    found += [_tf2_entry(size) for size in range(6)]
+    found += [_segformer_entry(name) for name in SEGFORMER]
+    return [*found, _segformer_fan_entry()]
 
 
 def _entry(name: str, backbone_type: str, backbone_class: str) -> dict[str, Any]:
@@ -131,6 +146,38 @@ def _tf2_entry(size: int) -> dict[str, Any]:
         "description": f"EfficientNet-B{size} with the weights of timm's {name}, which come from TensorFlow.",
         "defaults": {"model.backbone": f"efficientnet-b{size}", "dataset.preprocess_mode": "torch"},
     }
+
+
+def _segformer_entry(name: str) -> dict[str, Any]:
+    """A backbone for SegFormer's decoder, which begins anew; images keep the size that the spec has."""
+    entry = _entry(name, *BACKBONES[name])
+    model, _, tag = name.partition(".")
+    facts = timm.get_pretrained_cfg(name)
+    assert facts is not None
+    augmentation = "dataset.segment.augmentation"
+    return entry | {
+        "arch": "segformer",
+        "ngc_path": f"timm/segformer_{model}:{tag}",
+        "description": f"The backbone {model} of timm with the weights {tag}, for SegFormer's decoder.",
+        "accuracy": None,
+        "accuracy_source": None,
+        "defaults": {
+            "model.backbone.type": model,
+            f"{augmentation}.mean": list(facts.mean),
+            f"{augmentation}.std": list(facts.std),
+        },
+    }
+
+
+def _segformer_fan_entry() -> dict[str, Any]:
+    """The nearest to the backbone that clients look for."""
+    path = "timm/pretrained_segformer_imagenet:fan_hybrid_small"
+    name = "xcit_small_12_p16_224.fb_in1k"
+    kept = ("ngc_path", "name", "version", "description")
+    fan = _fan_entry(path, "fan_small_12_p4_hybrid", name)
+    entry = _segformer_entry(name) | {key: fan[key] for key in kept}
+    entry["defaults"] |= {"model.backbone.type": "fan_small_12_p4_hybrid"}
+    return entry
 
 
 def _accuracy(name: str) -> tuple[float | None, str | None]:

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
+import torch
 from PIL import Image
+from safetensors.torch import save
+from tests.hub_server import Hub
 from tests.training.jobs import Bench, Finished
 from tests.training.segments import DIGITS, SIZE, SMALL_SEGMENTS, UNET, write_masked_scenes
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.scenes import archive, class_mask, compose, png
-from tunesmith.protocol import DatasetInput, Metrics
+from tunesmith.networks.catalogue import catalogue
+from tunesmith.protocol import DatasetInput, Metrics, ModelInput
+from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.tasks.segmentation.metrics import ClassScores, confusion_of
 
 CLASSES = ("0", "1", "2")
@@ -113,14 +119,55 @@ def test_masks_have_the_size_of_their_images_and_the_values_of_the_training(
     assert (job.results / "labels.txt").read_text().split() == list(CLASSES)
 
 
+def test_an_engine_keeps_the_accuracy_in_8_bits(bench, exported, scenes):
+    datasets = {"calibration_dataset": scenes, "eval_dataset": scenes}
+    changes = {"gen_trt_engine.tensorrt.data_type": "int8", "gen_trt_engine.tensorrt.max_batch_size": 8}
+    job = run(bench, "gen_trt_engine", exported.parent("model.onnx"), changes, **datasets)
+    before, after = (values["val_miou"] for values in job.outcome["accuracy"].values())
+    assert after > before - 0.02
+    measured = run(bench, "evaluate", job.parent("model.engine"), eval_dataset=scenes)
+    assert measured.outcome["metrics"]["val_miou"] == pytest.approx(after, abs=1e-6)
+
+
+def test_a_training_starts_from_a_published_backbone(bench, scenes, tmp_path):
+    entry = next(
+        one for one in catalogue().values() if (one.arch, one.name) == ("segformer", "test_resnet.r160_in1k")
+    )
+    published = timm.create_model("test_resnet").state_dict()
+    hub = Hub()
+    hub.add(entry.source.repo, entry.source.file, save(published))
+    base = ModelInput(
+        id=entry.id,
+        name=entry.ngc_path,
+        **entry.source.model_dump(),
+        hub=hub.url,
+        folder=tmp_path / "model",
+    )
+    specs = SMALL_SEGMENTS | {"model.backbone.freeze_backbone": True}
+    job = bench.run(
+        "train",
+        specs,
+        network="segformer",
+        train_datasets=(scenes,),
+        eval_dataset=scenes,
+        base_models=(base,),
+    )
+    hub.close()
+    trained = load_checkpoint(job.results / "model_latest.pth")["model"]
+    for name, value in published.items():
+        if not name.startswith("fc."):
+            torch.testing.assert_close(trained[f"maps.net.{name}"], value, rtol=0, atol=0)
+    (said,) = (note for note in job.notes if "weights were loaded" in note)
+    assert "are not in it" not in said
+    assert "The decoder of 3 classes begins anew" in said
+
+
 def mask_of(results: Path, name: str):
     (path,) = (results / "masks").rglob(name)
     return np.asarray(Image.open(path))
 
 
 def tensor(mask):
-    import torch
-
     return torch.from_numpy(np.asarray(mask, np.int64))
 
 

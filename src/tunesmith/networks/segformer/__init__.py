@@ -12,6 +12,6 @@ NETWORK = Network(
     dataset_type="segmentation",
     formats=("unet",),
     intents=("training", "evaluation"),
-    actions=(Action.TRAIN, Action.EVALUATE, Action.EXPORT, Action.INFERENCE),
+    actions=(Action.TRAIN, Action.EVALUATE, Action.EXPORT, Action.GEN_TRT_ENGINE, Action.INFERENCE),
     metric="val_miou",
 )

@@ -10,6 +10,7 @@ from tunesmith.networks import Network
 from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.segformer.spec import SegformerSpec
 from tunesmith.specs import Block
+from tunesmith.training.base_models import weights_of
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Training
 from tunesmith.training.engine.weights import load_weights, workspace_file
@@ -76,19 +77,19 @@ class Segmentation(Task[SegmentBatch]):
         return self._build(self.form)
 
     def load_pretrained(self, model: nn.Module) -> None:
-        """Fill in the weights that the spec names: of the backbone, then of the whole model."""
+        """Fill in the base experiments' weights, then those that the spec names: backbone, whole model."""
         backbone = self.spec.model.backbone
         if difference := backbone_of(backbone.type).difference:
             self.run.note(
                 f"The backbone {backbone.type} is built as timm's {backbone_of(backbone.type).timm_name}: "
                 f"{difference}. Published weights of {backbone.type} do not fit it."
             )
+        net = cast("Any", model).maps.net
+        for base in self.run.request.base_models:
+            fitted = load_weights(net, weights_of(self.run, base), f"base_experiment {base.name}")
+            self.run.note(f"{fitted} The decoder of {len(self.classes)} classes begins anew.")
         for path, key, part in (
-            (
-                "model.backbone.pretrained_backbone_path",
-                backbone.pretrained_backbone_path,
-                cast("Any", model).maps.net,
-            ),
+            ("model.backbone.pretrained_backbone_path", backbone.pretrained_backbone_path, net),
             ("train.pretrained_model_path", self.spec.train.pretrained_model_path, model),
         ):
             if key:
