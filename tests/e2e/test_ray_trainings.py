@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.ray_cluster import RayCluster, until
 from tests.s3_services import SECRETS, S3Server
 from tests.training.jobs import SMALL, nested
 from tests.workers.yard import gone
+from torch import Tensor
 
 from tunesmith.client import Client
 from tunesmith.client.models import Job
@@ -66,10 +68,11 @@ class Lab:
         events = [event for event in self.events(job).read() if isinstance(event, Metrics)]
         return [event.epoch for event in events if event.epoch is not None]
 
-    def weights(self, job: Job, folder: Path) -> dict[str, object]:
+    def weights(self, job: Job, folder: Path) -> dict[str, Tensor]:
         fetched = folder / f"{job.id}.pth"
         self.bucket.download(f"results/{job.id}/model_latest.pth", fetched)
-        return load_checkpoint(fetched)["model"]
+        found: dict[str, Tensor] = load_checkpoint(fetched)["model"]
+        return found
 
 
 @contextmanager
@@ -145,4 +148,4 @@ def test_a_training_whose_node_is_lost_goes_on_elsewhere(
             assert len(lab.starts(job)) == 2
             assert "goes on after epoch" in lab.client.jobs.logs(job)
             assert list(dict.fromkeys(lab.measured(job))) == list(range(1, EPOCHS + 1))
-            until(lambda pid=pid: gone(pid), "its lease ends the worker that nobody hears")
+            until(partial(gone, pid), "its lease ends the worker that nobody hears")

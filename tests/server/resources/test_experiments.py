@@ -40,7 +40,7 @@ def test_a_new_experiment_has_the_defaults_of_the_api(ada: Person, space: str):
         "calibration_dataset": None,
         "read_only": False,
         "public": False,
-        "actions": ["train", "evaluate", "export", "inference"],
+        "actions": ["train", "distill", "evaluate", "export", "gen_trt_engine", "inference"],
         "automl_settings": {},
         "metric": "kpi",
         "type": "vision",
@@ -384,7 +384,7 @@ def test_the_schema_of_an_action(lab: Lab):
     assert "export" not in schema["default"]
     assert "train.optim.lr" in schema["automl_default_parameters"]
     said = lab.ada.refused(404, "GET", f"{lab.path}/specs/prune/schema")
-    assert said == "Action prune requested not in train,evaluate,export,inference"
+    assert said == "Action prune requested not in train,distill,evaluate,export,gen_trt_engine,inference"
 
 
 def test_many_patches_at_once_are_all_kept(lab: Lab):

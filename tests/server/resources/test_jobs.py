@@ -112,7 +112,11 @@ def test_every_problem_of_a_spec_is_named(lab: Lab):
     [
         ({"action": None}, 400, "action: Input should be"),
         ({"action": "fly"}, 400, "action: Input should be"),
-        ({"action": "prune"}, 404, "Action prune requested not in train,distill,evaluate,export,gen_trt_engine,inference"),
+        (
+            {"action": "prune"},
+            404,
+            "Action prune requested not in train,distill,evaluate,export,gen_trt_engine,inference",
+        ),
         ({"epochs": 3}, 400, "epochs: Extra inputs are not permitted"),
         ({"specs": []}, 400, "specs: Input should be a valid dictionary"),
         ({"specs": {"model_name": "\0"}}, 400, "must not contain the NUL character"),
@@ -297,7 +301,9 @@ def test_a_parent_may_be_of_a_dataset_where_no_model_is_needed(lab: Lab):
     assert stored(lab, train).parent_id == UUID(converted)
     body = {"action": "export", "parent_job_id": converted}
     said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", body)
-    assert f"export cannot follow dataset_convert. Name a job of train or distill, e.g. {train} (train" in said
+    assert (
+        f"export cannot follow dataset_convert. Name a job of train or distill, e.g. {train} (train" in said
+    )
 
 
 def test_a_parent_is_no_pull_and_its_model_is_of_the_same_network(lab: Lab):
