@@ -52,6 +52,8 @@ class Attempt:
         self._key = key
         self._adoption = adoption
         self._seats: tuple[Seat, ...] = ()
+        self._silent: set[str] = set()
+        """Nodes that did not answer: what they were told before counts, and nothing is said in between."""
         self._calls: set[asyncio.Task[None]] = set()
 
     def sit(self, seats: Sequence[Seat]) -> None:
@@ -118,14 +120,38 @@ class Attempt:
             try:
                 if ending := await seat.keeper.ended(self._key):
                     return ending
-                if not await seat.keeper.adopt(seat.held, self._adoption, self.held_at):
-                    return Ending(words="its process is gone", well=False)
-                await self._repeat(seat)  # what was said while nobody kept the worker
+                found: Ending | None = await self._adopted(seat)
             except UNHEARD as error:
                 _log.warning("node_unheard", attempt=str(self._key), error=type(error).__name__)
-                if self._is_over(seat):
-                    return Ending(words=f"the node {self._nodes.name(seat.node)} is lost", well=False)
+                found = await self._searched(seat)
+            if found:
+                return found
+
+    async def _searched(self, seat: Seat) -> Ending | None:
+        """Look for a worker on a node that does not answer. None if it is found; else it has ended.
+
+        A node that is lost may only be cut off: its worker then ends with the lease that it was told of last.
+        One that does not lead can do no harm, as it neither reports nor publishes.
+        """
+        self._silent.add(seat.node)
+        told_at, until = self.held_at, clock() + self._adoption.lease_seconds
+        while self._nodes.is_there(seat.node) and clock() < until:
+            told_at = self.held_at
+            try:
+                return await self._adopted(seat)
+            except UNHEARD:
                 await asyncio.sleep(_PAUSE_SECONDS)
+        if seat.held.node == 0:
+            await asyncio.sleep(told_at + self._adoption.lease_seconds - clock())
+        return Ending(words=f"the node {self._nodes.name(seat.node)} is lost", well=False)
+
+    async def _adopted(self, seat: Seat) -> Ending | None:
+        """Have a keeper go on that has lost track of the worker. How it ended, if there is none."""
+        if not await seat.keeper.adopt(seat.held, self._adoption, self.held_at):
+            return Ending(words="its process is gone", well=False)
+        self._silent.discard(seat.node)
+        await self._repeat(seat)  # what was said while nobody kept the worker
+        return None
 
     async def _repeat(self, seat: Seat) -> None:
         """Say what the server said last."""
@@ -135,18 +161,8 @@ class Attempt:
             case "kill":
                 await seat.keeper.kill(self._key)
 
-    def _is_over(self, seat: Seat) -> bool:
-        """Whether a worker on a node that does not answer must have ended.
-
-        A node that is lost may only be cut off: its worker then ends with its lease. One that does not lead
-        can do no harm, as it neither reports nor publishes.
-        """
-        there = self._nodes.is_there(seat.node)
-        leaseless = clock() >= self.held_at + self._adoption.lease_seconds
-        return leaseless or (not there and seat.held.node > 0)
-
     def _tell(self, call: Callable[[Seat], Awaitable[None]]) -> None:
-        for seat in self._seats:
+        for seat in [one for one in self._seats if one.node not in self._silent]:
             task = asyncio.create_task(_unless_unheard(call(seat)))
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)

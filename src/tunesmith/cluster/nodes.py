@@ -35,6 +35,7 @@ class Nodes:
         self._hellos: dict[str, Hello] = {}
         self._faults: dict[str, str] = {}
         self._greetings: dict[str, asyncio.Task[None]] = {}
+        self._names: dict[str, str] = {}
         self._silent = False
         self.cluster = Cluster()
 
@@ -54,6 +55,7 @@ class Nodes:
             return
         self._silent = False
         self._infos = {info["NodeID"]: info for info in found if info["Alive"] and _computes(info)}
+        self._names |= {node: str(info["NodeManagerHostname"]) for node, info in self._infos.items()}
         for gone in self._keepers.keys() - self._infos.keys():
             self._forget(gone)
         for new in self._infos.keys() - self._keepers.keys():
@@ -66,9 +68,8 @@ class Nodes:
         return node in self._infos
 
     def name(self, node: str) -> str:
-        """How people call it."""
-        info = self._infos.get(node)
-        return str(info["NodeManagerHostname"]) if info else node[:12]
+        """How people call it, also when it is gone."""
+        return self._names.get(node, node[:12])
 
     def keeper(self, node: str) -> RemoteKeeper | None:
         """The keeper of a node that can run jobs."""
