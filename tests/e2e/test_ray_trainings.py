@@ -13,7 +13,6 @@ from tests.ray_cluster import RayCluster, until
 from tests.s3_services import SECRETS, S3Server
 from tests.training.jobs import SMALL, nested
 from tests.workers.yard import gone
-from torch import Tensor
 
 from tunesmith.client import Client
 from tunesmith.client.models import Job
@@ -69,17 +68,10 @@ class Lab:
         events = [event for event in self.events(job).read() if isinstance(event, Metrics)]
         return [event.epoch for event in events if event.epoch is not None]
 
-<<<<<<< HEAD
-    def weights(self, job: Job, folder: Path) -> dict[str, Tensor]:
-        fetched = folder / f"{job.id}.pth"
-        self.bucket.download(f"results/{job.id}/model_latest.pth", fetched)
-        found: dict[str, Tensor] = load_checkpoint(fetched)["model"]
-=======
     def weights(self, job: Job, folder: Path) -> dict[str, torch.Tensor]:
         fetched = folder / f"{job.id}.pth"
         self.bucket.download(f"results/{job.id}/model_latest.pth", fetched)
         found: dict[str, torch.Tensor] = load_checkpoint(fetched)["model"]
->>>>>>> b4229df (Let only what a node was told count when it is lost)
         return found
 
 
