@@ -42,9 +42,9 @@ class Settings(BaseSettings):
     executor: Literal["local", "ray"] = Field(
         "local", description="Where jobs run: local, on this machine; ray, on the nodes of a Ray cluster."
     )
-    ray_address: str = Field(
-        "",
-        pattern=r"^(\S+:\d+)?$",
+    ray_address: str | None = Field(
+        None,
+        pattern=r"^\S+:\d+$",
         description="Address of the Ray cluster, as HOST:PORT; unset, one is started on this machine, and "
         "ends with the server.",
     )

@@ -165,7 +165,7 @@ def test_nodes_that_could_not_report_are_refused_at_the_start():
     with pytest.raises(StartError, match="TUNESMITH_CALLBACK_URL"):
         check_ground(settings)
     check_ground(settings.model_copy(update={"callback_url": "http://10.0.0.2:8000"}))
-    check_ground(settings.model_copy(update={"ray_address": ""}))
+    check_ground(settings.model_copy(update={"ray_address": None}))
 
 
 def test_ray_that_is_not_installed_is_a_sentence(monkeypatch):

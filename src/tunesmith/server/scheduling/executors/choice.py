@@ -72,7 +72,7 @@ def check_ground(settings: Settings) -> None:
         return
     if find_spec("ray") is None:
         raise StartError("TUNESMITH_EXECUTOR=ray needs Ray: pip install 'tunesmith[ray]'")
-    there = urlsplit(f"//{settings.ray_address}").hostname
+    there = urlsplit(f"//{settings.ray_address or ''}").hostname
     if there and not _is_loopback(there) and _is_loopback(urlsplit(settings.callback).hostname or ""):
         raise StartError(
             f"The nodes of the Ray cluster at {settings.ray_address} cannot reach this server at "

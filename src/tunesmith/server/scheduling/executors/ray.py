@@ -61,7 +61,7 @@ class RayExecutor:
         self._places = Places(folder / "brokers")
         asked = BrokerSettings(
             server=server_id,
-            address=settings.ray_address,
+            address=settings.ray_address or "",
             run_dir=folder,
             node_dir=settings.ray_node_dir,
             modules=modules[0],
