@@ -58,9 +58,11 @@ def test_filters(ada: Person):
     assert set(by_network[0] + by_network[1]) <= set(every)
     assert names(ada, network_arch="dino") == names(ada, type="medical") == names(ada, tag="x") == []
     assert names(ada, shared=True) == names(ada, read_only=False) == names(ada, status="Done") == []
-    assert names(ada, name="resnet50.a1_in1k") == ["resnet50.a1_in1k"]
+    named = names(ada, name="resnet50.a1_in1k", network_arch="segformer")
+    assert named == ["resnet50.a1_in1k"]
     assert names(ada, name="!resnet50.a1_in1k") == [one for one in every if one != "resnet50.a1_in1k"]
-    assert names(ada, search="SWIN_tiny") == ["swin_tiny_patch4_window7_224.ms_in22k_ft_in1k"]
+    found = names(ada, search="SWIN_tiny", network_arch="segformer")
+    assert found == ["swin_tiny_patch4_window7_224.ms_in22k_ft_in1k"]
     assert names(ada, tags="!x", shared=False) == every
 
 
@@ -172,7 +174,8 @@ def test_how_far_the_weights_are_is_shown_everywhere(lab: Lab):
     settle(lab, chosen, PullStatus.INVALID_PULL, "The hub is away.")
     listed = lab.ada.get("experiments", search=lab.id)["experiments"]
     listed += lab.ada.get("datasets", search=lab.train)["datasets"]
-    listed += lab.ada.get("experiments:base", name="test_resnet.r160_in1k")["experiments"]
+    query = {"name": "test_resnet.r160_in1k", "network_arch": "classification_pyt"}
+    listed += lab.ada.get("experiments:base", **query)["experiments"]
     for path in (lab.path, f"datasets/{lab.train}", f"experiments/{chosen}"):
         listed.append(lab.ada.get(path))
     assert len(listed) == 6
