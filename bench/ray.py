@@ -1,4 +1,4 @@
-"""What a Ray cluster costs against this machine: a job's start, and a short training, each in the same run."""
+"""What a Ray cluster costs against this machine: the start of a job, and a short training, in one run."""
 
 import statistics
 import time
