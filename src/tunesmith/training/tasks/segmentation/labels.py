@@ -111,9 +111,12 @@ def _numbered(count: int, segment: Segment) -> Labels:
 
 
 def distinct_colours(count: int) -> tuple[Colour, ...]:
-    """Colours that can be told apart: twenty by hand, further ones round the circle of hues."""
+    """Colours that can be told apart: ten or twenty chosen by people, more round the circle of hues."""
     places = np.arange(count)
-    chosen = colormaps["tab20"](places) if count <= 20 else colormaps["hsv"](places / count)
+    if count <= 20:
+        chosen = colormaps["tab10" if count <= 10 else "tab20"](places)
+    else:
+        chosen = colormaps["hsv"](places / count)
     return tuple((int(r), int(g), int(b)) for r, g, b, _ in np.asarray(chosen) * 255)
 
 
