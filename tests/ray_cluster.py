@@ -60,8 +60,17 @@ class RayNode:
         return _family(self.process.pid)
 
     def kill(self) -> None:
-        """End it as a power cut does; what it has forked away goes on, as on a machine that is cut off."""
+        """End what Ray has there. Workers of jobs go on, as on a machine that is cut off."""
         for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def cut_power(self) -> None:
+        """End all that runs there."""
+        namespace = _disks_of(self.process.pid)
+        there = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+        alike = [pid for pid in there if _disks_of(pid) == namespace]
+        for pid in alike if namespace != _disks_of(os.getpid()) else self.processes():
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
@@ -95,6 +104,7 @@ class RayCluster:
         self.hidden = hidden if may_mount() else None
         paths = [str(path) for path in _MODULES]
         self.environment = os.environ | {
+            "RAY_worker_niceness": "0",
             "PYTHONPATH": os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
         # Each node has an address of its own, as machines have. Ray would take another one for 127.0.0.1.
@@ -143,6 +153,14 @@ class RayCluster:
         host, _, port = self.address.rpartition(":")
         with socket.socket() as probe:
             return probe.connect_ex((host, int(port))) == 0
+
+
+def _disks_of(pid: int) -> str:
+    """The mount namespace of a process; each hidden node has one."""
+    try:
+        return str(Path(f"/proc/{pid}/ns/mnt").readlink())
+    except OSError:
+        return ""
 
 
 def _family(pid: int) -> list[int]:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from tests.e2e.test_killed_processes import parent
 from tests.live_server import Server
-from tests.ray_cluster import RayCluster, until
+from tests.ray_cluster import RayCluster, RayNode, until
 from tests.s3_services import SECRETS, S3Server
 from tests.training.jobs import SMALL, nested
 from tests.workers.yard import gone
@@ -67,6 +66,12 @@ class Lab:
     def measured(self, job: Job) -> list[int]:
         events = [event for event in self.events(job).read() if isinstance(event, Metrics)]
         return [event.epoch for event in events if event.epoch is not None]
+
+    def node_of(self, pid: int, cluster: RayCluster) -> RayNode:
+        """The node that a worker runs on: its fork server was started by the node's keeper."""
+        keeper = parent(parent(pid))
+        (node,) = (one for one in cluster.nodes if keeper in one.processes())
+        return node
 
     def weights(self, job: Job, folder: Path) -> dict[str, torch.Tensor]:
         fetched = folder / f"{job.id}.pth"
@@ -138,14 +143,19 @@ def test_a_training_whose_node_is_lost_goes_on_elsewhere(
     machines: RayCluster, tmp_path: Path, s3_server: S3Server
 ):
     with lab_on(machines, tmp_path, s3_server, lease=9) as lab:
-        for nodes in (1, 2):
-            job = lab.train(LONG | {"train.num_nodes": nodes}, epochs=2)
-            (pid,) = lab.starts(job)
-            keeper = parent(parent(pid))
-            (node,) = (one for one in machines.nodes if keeper in one.processes())
-            node.kill()
-            assert lab.done(job).progress.measured_epoch == EPOCHS
-            assert len(lab.starts(job)) == 2
+        alone = lab.train(LONG, epochs=2)
+        (pid,) = lab.starts(alone)
+        lab.node_of(pid, machines).kill()  # it is cut off
+        assert lab.done(alone).progress.measured_epoch == EPOCHS
+        assert len(lab.starts(alone)) == 2
+        assert gone(pid), "its lease has ended the worker that nobody heard"
+
+        few = 6
+        both = lab.train(LONG | {"train.num_nodes": 2, "train.num_epochs": few}, epochs=2)
+        (pid,) = lab.starts(both)
+        lab.node_of(pid, machines).cut_power()
+        assert lab.done(both).progress.measured_epoch == few
+        assert len(lab.starts(both)) == 2
+        assert list(dict.fromkeys(lab.measured(both))) == list(range(1, few + 1))
+        for job in (alone, both):
             assert "goes on after epoch" in lab.client.jobs.logs(job)
-            assert list(dict.fromkeys(lab.measured(job))) == list(range(1, EPOCHS + 1))
-            until(partial(gone, pid), "its lease ends the worker that nobody hears")
