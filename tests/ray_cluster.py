@@ -104,6 +104,7 @@ class RayCluster:
         self.hidden = hidden if may_mount() else None
         paths = [str(path) for path in _MODULES]
         self.environment = os.environ | {
+            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
             "RAY_worker_niceness": "0",
             "PYTHONPATH": os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])]),
         }

@@ -53,6 +53,7 @@ def environment(run_dir: Path) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # nothing runs there any more when it is told to end
         "RAY_worker_niceness": "0",  # jobs compute as they do without Ray
     }
 

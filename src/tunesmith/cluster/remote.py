@@ -16,6 +16,7 @@ NAMESPACE = "tunesmith"
 ANSWER_SECONDS = 10.0
 BEGIN_SECONDS = 150.0
 """A little more than the warm process of a node may take for its first worker."""
+_LOOK_SECONDS = 0.02
 _DRIFT = 5e-4
 """By how much of a second a clock may differ from another one after a second, at the very most."""
 
@@ -104,16 +105,31 @@ class RemoteKeeper:
         return found
 
     async def close(self, seconds: float) -> None:
-        """End the keeper, with all its workers."""
+        """End the keeper, with all its workers, so that its name is free for the next one."""
         await asyncio.wait_for(self._actor.close.remote(), seconds)
         ray.kill(self._actor, no_restart=True)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ANSWER_SECONDS
+        while loop.time() < until and await asyncio.to_thread(self._is_named):
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    @property
+    def _name(self) -> str:
+        return f"keeper/{self._settings.server}/{self._node}"
+
+    def _is_named(self) -> bool:
+        try:
+            ray.get_actor(self._name, NAMESPACE)
+        except ValueError:
+            return False
+        return True
 
     def _find(self) -> Any:
         node_dir = self._settings.node_dir
         return (
             ray.remote(Keeper)
             .options(
-                name=f"keeper/{self._settings.server}/{self._node}",
+                name=self._name,
                 namespace=NAMESPACE,
                 lifetime="detached",
                 get_if_exists=True,
