@@ -112,7 +112,7 @@ def test_a_training_goes_on_from_its_checkpoint_when_all_is_killed_at_once(lab: 
     lab.start_server()
     assert lab.done(job).progress.measured_epoch == EPOCHS
     assert len(lab.starts(job)) == 2
-    assert lab.epochs(job) == list(range(1, EPOCHS + 1))
+    assert list(dict.fromkeys(lab.measured(job))) == list(range(1, EPOCHS + 1)), "no epoch is lost"
 
 
 @pytest.mark.parametrize("lab", [6], indirect=True)

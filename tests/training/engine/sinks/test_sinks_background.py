@@ -2,7 +2,9 @@
 
 import math
 import threading
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -106,6 +108,32 @@ def test_one_that_hangs_is_left_behind(tracker: Tracker, notes: list[str], monke
     assert notes == ["A tracker did not answer in time: the last of the curves may not be there."]
     sink.close(Ending.FINISHED)
     assert len(notes) == 1
+
+
+def test_one_that_opens_after_a_short_training_still_gets_its_curves(
+    tracker: Tracker, notes: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(background, "UNHEARD_PATIENCE", 0.01)
+    monkeypatch.setitem(background.PATIENCE, Ending.FINISHED, 120.0)
+    tracker.goes_on.clear()
+    sink = behind(tracker, notes)
+    sink.record(Point(1, {}))
+    threading.Timer(0.5, tracker.goes_on.set).start()
+    sink.close(Ending.FINISHED)
+    assert [point.epoch for point in tracker.got] == [1]
+    assert notes == []
+
+
+def test_one_that_never_opened_in_a_long_training_is_not_waited_for(
+    tracker: Tracker, notes: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(background, "UNHEARD_PATIENCE", 0.01)
+    tracker.goes_on.clear()
+    sink = behind(tracker, notes)
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(background, "time", SimpleNamespace(monotonic=lambda: later))
+    sink.close(Ending.FINISHED)
+    assert notes == ["A tracker did not answer in time: the last of the curves may not be there."]
 
 
 def test_one_that_lags_loses_points_and_not_the_training_its_time(

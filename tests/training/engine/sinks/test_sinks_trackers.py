@@ -12,7 +12,8 @@ from tests.training.jobs import SMALL, Bench, events_of, notes_of
 
 from tunesmith.protocol import DatasetInput, Metrics
 from tunesmith.training.actions import run_action
-from tunesmith.training.engine.sinks import choice
+from tunesmith.training.engine.sinks import background, choice
+from tunesmith.training.engine.sinks.base import Ending
 from tunesmith.training.failures import StoppedError
 from tunesmith.training.run import Run
 
@@ -24,6 +25,13 @@ def untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("WANDB_API_KEY", "WANDB_MODE", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about what a tracker gets, not about how long a slow machine takes."""
+    monkeypatch.setattr(background, "PATIENCE", dict.fromkeys(Ending, 120.0))
+    monkeypatch.setattr(background, "UNHEARD_PATIENCE", 120.0)
 
 
 class StopsAfter(threading.Event):
@@ -66,6 +74,7 @@ def measured(run: Run) -> dict[int, dict[str, float | None]]:
     return {event.epoch: event.values for event in events if event.epoch is not None}
 
 
+@pytest.mark.usefixtures("patient")
 def test_weights_and_biases_gets_the_curves_of_one_run_over_a_resume(
     bench: Bench, digits: DatasetInput, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
@@ -92,6 +101,7 @@ def test_weights_and_biases_gets_the_curves_of_one_run_over_a_resume(
     assert not [path for path in written if KEY.encode() in path.read_bytes()]
 
 
+@pytest.mark.usefixtures("patient")
 def test_mlflow_gets_the_curves_of_one_run_over_a_resume(
     bench: Bench, digits: DatasetInput, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

@@ -3,6 +3,7 @@
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable
 
 from tunesmith.training.engine.sinks.base import Ending, Point, Sink
@@ -12,7 +13,7 @@ ROOM = 1000
 PATIENCE = {Ending.FINISHED: 20.0, Ending.STOPPED: 1.0, Ending.FAILED: 2.0}
 """Seconds that a tracker has for the rest when the training ends."""
 UNHEARD_PATIENCE = 3.0
-"""The same for one that has never answered."""
+"""The same for one that has not answered in all of the training, if that was longer than the patience."""
 
 _LONGEST_REASON = 300
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
@@ -35,6 +36,7 @@ class Background:
         self._dead = False
         self._late = False
         self._opened = False
+        self._began = time.monotonic()
         self._thread = threading.Thread(target=self._work, name=f"sink-{sink.name}", daemon=True)
         self._thread.start()
 
@@ -57,10 +59,17 @@ class Background:
             self._queue.put_nowait(ending)
         except queue.Full:
             return  # it was told that it does not keep up
-        self._thread.join(PATIENCE[ending] if self._opened else min(PATIENCE[ending], UNHEARD_PATIENCE))
+        self._thread.join(self._patience(ending))
         if self._thread.is_alive() and not self._dead:
             self._dead = True
             self._note(f"{self._sink.name} did not answer in time: the last of the curves may not be there.")
+
+    def _patience(self, ending: Ending) -> float:
+        if self._opened:
+            return PATIENCE[ending]
+        # A tracker may take longer to open than a short training takes.
+        had = time.monotonic() - self._began
+        return max(min(PATIENCE[ending], UNHEARD_PATIENCE), PATIENCE[ending] - had)
 
     def _work(self) -> None:
         try:
