@@ -57,7 +57,7 @@ async def place(nodes: Nodes, order: Order, request: JobRequest, attempt: Attemp
         await attempt.kill_all()
         give_back(name)
         raise NoWorkerError(f"a node of the cluster did not answer: {type(error).__name__}") from error
-    except BaseException:
+    except BaseException:  # cancelled, too: nobody else knows what this attempt occupies
         await attempt.kill_all()
         give_back(name)
         raise

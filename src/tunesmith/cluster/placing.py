@@ -60,7 +60,7 @@ async def find_room(
         while loop.time() < until and not given_up():
             if await loop.run_in_executor(_waiting, group.wait, _LOOK_SECONDS):
                 return Room(name, await _places(group, order, nodes))
-    except BaseException:
+    except BaseException:  # cancelled, too: its resources would stay occupied for good
         ray.util.remove_placement_group(group)
         raise
     ray.util.remove_placement_group(group)
