@@ -1,6 +1,7 @@
 """What tests of several parts share."""
 
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ from tests.ray_cluster import RayCluster
 from tests.s3_services import S3Server
 
 from tunesmith.data.digits import write_digits
+
+
+# Trainings of several tests share the cores; it is read when torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def pytest_sessionstart() -> None:

@@ -36,6 +36,18 @@ def test_the_watcher_wakes_at_each_event_and_learns_the_end(yard: Yard):
     assert to_end(worker) == "its process exited with code 0"
 
 
+@pytest.mark.parametrize(("given", "used"), [(None, "1000"), ("7", "7")])
+def test_threads_that_compute_leave_their_cores_to_others(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, given: str | None, used: str
+):
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    if given:
+        monkeypatch.setenv("GOMP_SPINCOUNT", given)
+    executor = yard.executor()
+    variables = Path(f"/proc/{fork_server(executor)}/environ").read_bytes().split(b"\0")
+    assert f"GOMP_SPINCOUNT={used}".encode() in variables
+
+
 def test_what_is_printed_wakes_the_watcher_without_an_event(yard: Yard):
     job = yard.job("print")
     worker = launch(yard.executor(), job)

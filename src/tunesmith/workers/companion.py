@@ -1,5 +1,6 @@
 """A process of this one's own that listens on a Unix socket."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -13,6 +14,12 @@ from tunesmith.workers.base import ExecutorError
 from tunesmith.workers.places import Places
 
 _YOUNG_SECONDS = 10.0
+_WAITING = {"GOMP_SPINCOUNT": "1000"}
+"""How long a thread that computes turns round and round for the others before it sleeps (GNU OpenMP).
+
+By its default it keeps its core for milliseconds that the others need, once there are more threads than
+cores: docs/decisions.md has the figures. It is read when torch is loaded, so no worker can set it.
+"""
 
 _log = structlog.get_logger()
 
@@ -78,6 +85,7 @@ class Companion:
                 pass_fds=[number],
                 stdin=subprocess.PIPE,  # its end tells that this process is gone
                 stdout=subprocess.DEVNULL,
+                env=_WAITING | os.environ,
                 start_new_session=True,  # what ends a terminal's processes is not for this one
             )
         watcher = threading.Thread(target=self._see_to_end, args=(self._process, time.monotonic()))
