@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,9 +16,9 @@ from tests.live_server import Server
 from tests.postgres import postgres
 from tests.ray_cluster import RayCluster
 from tests.s3_services import S3Server
+from xdist.scheduler import LoadFileScheduling
 
 from tunesmith.data.digits import write_digits
-
 
 # Trainings of several tests share the cores; it is read when torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -26,6 +27,19 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 def pytest_sessionstart() -> None:
     """A shell starts what it puts in the background deaf to Ctrl-C, and so its children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class OneCluster(LoadFileScheduling):  # type: ignore[misc] - xdist has no types
+    """Gives whole files to processes, and all files of the Ray cluster to one: it is started once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        is_on_cluster = file.startswith("tests/server/scheduling/") or "/test_ray_" in file
+        return "tests on a Ray cluster" if is_on_cluster else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneCluster:
+    return OneCluster(config, log)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
