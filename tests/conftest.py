@@ -29,7 +29,7 @@ def pytest_sessionstart() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class OneCluster(LoadFileScheduling):  # type: ignore[misc] - xdist has no types
+class OneCluster(LoadFileScheduling):  # type: ignore[misc]
     """Gives whole files to processes, and all files of the Ray cluster to one: it is started once."""
 
     def _split_scope(self, nodeid: str) -> str:
