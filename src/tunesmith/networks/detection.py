@@ -81,7 +81,7 @@ class Inputs:
         padded: height and width that all inputs are filled up to; None fills up to the largest of a batch.
         marks_padding: a fourth channel is 1 where the image was filled up.
         sides: sides of squares, one of which a training batch is scaled to; none leaves it as it is.
-        mean: of each colour, 0 to 1.
+        mean: of each colour, 0 to 1; one entry for grey inputs.
         std: the deviation of each colour.
     """
 
@@ -90,8 +90,8 @@ class Inputs:
     padded: tuple[int, int] | None = None
     marks_padding: bool = False
     sides: tuple[int, ...] = ()
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,7 @@ class DetectorSettings:
         batch_size: images a step.
         workers: processes that load images.
         pin_memory: whether batches lie in memory that a GPU reads by itself.
+        stride: sides of inputs are multiples of it.
         subject: the model in a few words, for messages.
         files: spec keys that name files of weights in the workspace, with the part of the model each fills.
         notes: what the user should know of how the model differs from the published one.
@@ -151,6 +152,7 @@ class DetectorSettings:
     batch_size: int
     workers: int
     pin_memory: bool
+    stride: int
     subject: str
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -15,7 +15,8 @@ def checkpoint_layers(layers: Iterable[nn.Module]) -> None:
     Layers that update running statistics would do so twice: they must not be among these.
     """
     for layer in layers:
-        layer.__class__ = _checkpointed(type(layer))
+        kind: Any = type(layer)
+        layer.__class__ = _checkpointed(kind)
 
 
 class _Checkpointed(nn.Module):

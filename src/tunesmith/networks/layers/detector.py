@@ -43,7 +43,6 @@ class Detector(nn.Module, ABC):
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """The weighted losses of a batch: their sum is minimised."""
 
-    @staticmethod
-    def own_name(name: str) -> str:
-        """What this model calls a weight that a published file calls so."""
-        return name
+    @abstractmethod
+    def part(self, name: str) -> nn.Module:
+        """The part that a file of weights is for: "backbone", say. The empty name is the whole."""

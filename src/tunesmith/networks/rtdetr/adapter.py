@@ -46,6 +46,7 @@ def settings(spec: RtdetrSpec) -> DetectorSettings:
         batch_size=dataset.batch_size,
         workers=dataset.workers,
         pin_memory=dataset.pin_memory,
+        stride=STRIDE,
         subject=f"RT-DETR with {name} on images of {width} x {height} pixels",
         files={
             "model.pretrained_backbone_path": (model.pretrained_backbone_path, "backbone"),
@@ -59,14 +60,16 @@ def settings(spec: RtdetrSpec) -> DetectorSettings:
 def _inputs(spec: RtdetrSpec) -> Inputs:
     given = spec.dataset.augmentation
     height, width = given.train_spatial_size
+    eval_height, eval_width = given.eval_spatial_size
     steps: tuple[Step, ...] = (
         Distort(given.distortion_prob),
-        ZoomOut(_ZOOMED_OUT),
+        # Its counterpart: without crops there is no need for it either.
+        ZoomOut(min(_ZOOMED_OUT, given.iou_crop_prob)),
         IouCrop(given.iou_crop_prob),
         Flip(_MIRRORED),
         Resize(height, width, given.preserve_aspect_ratio),
     )
-    evaluation = Resize(*given.eval_spatial_size, given.preserve_aspect_ratio)
+    evaluation = Resize(eval_height, eval_width, given.preserve_aspect_ratio)
     return Inputs(training=steps, evaluation=evaluation, sides=tuple(given.multi_scales))
 
 

@@ -1,6 +1,7 @@
 """Features of a foundation model that does not learn, added to those of a detector's backbone."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import timm
 import torch
@@ -23,18 +24,20 @@ class Foundation(nn.Module):
         strides: of these maps; there is a projection for each.
         """
         super().__init__()
-        self.net = timm.create_model(backbone_of(name).timm_name, num_classes=0, dynamic_img_size=True)
-        self.net.requires_grad_(False)
-        self._patch: int = self.net.patch_embed.patch_size[0]
-        self.projections = nn.ModuleList(nn.Conv2d(self.net.num_features, width, 1) for _ in strides)
-        for projection in self.projections:
+        net: Any = timm.create_model(backbone_of(name).timm_name, num_classes=0, dynamic_img_size=True)
+        self.net: nn.Module = net.requires_grad_(False)
+        projections = [nn.Conv2d(int(net.num_features), width, 1) for _ in strides]
+        for projection in projections:
             nn.init.zeros_(projection.weight)
-            nn.init.zeros_(projection.bias)
+            nn.init.zeros_(cast("Tensor", projection.bias))
+        self.projections = nn.ModuleList(projections)
 
     def forward(self, images: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
         """The maps (batch, width, height, width) with the foundation model's features added."""
         with torch.no_grad():
-            (features,) = self.net.forward_intermediates(images, indices=1, intermediates_only=True)
+            (features,) = cast("Any", self.net).forward_intermediates(
+                images, indices=1, intermediates_only=True
+            )
         return [
             one + interpolate(project(features), one.shape[-2:], mode="bilinear", align_corners=False)
             for project, one in zip(self.projections, maps, strict=True)

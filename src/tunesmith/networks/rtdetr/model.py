@@ -1,11 +1,12 @@
-"""RT-DETR on transformers' modules: its second version computes what the first does, and takes its weights."""
+"""RT-DETR on transformers' modules: its second version computes what the first does, with the same weights."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import RTDetrResNetConfig, RTDetrV2Config, RTDetrV2Model
+from transformers.activations import ACT2CLS
 from transformers.loss.loss_rt_detr import RTDetrLoss
 from transformers.models.rt_detr.modeling_rt_detr_resnet import RTDetrResNetBackbone
 from transformers.models.rt_detr_v2.modeling_rt_detr_v2 import (
@@ -15,13 +16,13 @@ from transformers.models.rt_detr_v2.modeling_rt_detr_v2 import (
 
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
 from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Target
-from tunesmith.networks.layers.pyramid import Pyramid, build_pyramid, freeze_norms
+from tunesmith.networks.layers.pyramid import Pyramid, build_pyramid, freeze_norms, require_stages
 from tunesmith.networks.rtdetr.adapter import settings
 from tunesmith.networks.rtdetr.foundation import Foundation
 from tunesmith.networks.rtdetr.spec import Model, RtdetrSpec
 from tunesmith.specs import SpecError, SpecProblem
 
-__all__ = ["build", "criterion", "settings"]
+__all__ = ["build", "checkpoint_filter_fn", "criterion", "settings"]
 
 _CLASSES = {"vfl", "focal", "bce"}
 _RESNETS: dict[str, tuple[str, list[int], list[int]]] = {
@@ -49,6 +50,11 @@ class Backbone(nn.Module):
         self.channels, self.strides = tuple(channels), tuple(strides)
         self.frozen = self.frozen_norms = False
 
+    @property
+    def inner(self) -> nn.Module:
+        """What published weights of the backbone are for."""
+        return self.model.maps.net if isinstance(self.model, Pyramid) else self.model
+
     def forward(self, images: Tensor, mask: Tensor | None = None) -> Maps:  # noqa: ARG002 - nothing is padded
         """The maps, without masks."""
         maps = self.model(images)
@@ -75,9 +81,7 @@ class RtDetr(Detector):
 
     head_names = ("net.decoder.class_embed.", "net.enc_score_head.", "net.denoising_class_embed.")
 
-    def __init__(
-        self, net: RTDetrV2Model, criterion: RTDetrLoss, layer: int, foundation: Foundation | None
-    ) -> None:
+    def __init__(self, net: Any, criterion: RTDetrLoss, layer: int, foundation: Foundation | None) -> None:
         super().__init__()
         self.net, self.foundation = net, foundation
         self._criterion = [criterion]  # a list: it holds no weights of the model
@@ -100,20 +104,19 @@ class RtDetr(Detector):
             losses["loss_none"] = 0.0 * self.net.denoising_class_embed.weight.sum()
         return losses
 
-    @staticmethod
-    def own_name(name: str) -> str:
-        """Published files have the heads beside the decoder too."""
-        name = name.removeprefix("model.")
-        return f"decoder.{name}" if name.startswith(("class_embed.", "bbox_embed.")) else name
+    def part(self, name: str) -> nn.Module:
+        """The whole, the backbone or the foundation model."""
+        if name == "foundation" and self.foundation:
+            return self.foundation.net
+        backbone = cast("Backbone", self.net.backbone)
+        return backbone.inner if name == "backbone" else self
 
     def _run(self, images: Tensor, labels: list[Target] | None) -> Any:
         if self.foundation is None:
             return self.net(images, labels=labels)
         maps = [
             project(one)
-            for project, (one, _) in zip(
-                self.net.encoder_input_proj, self.net.backbone(images), strict=True
-            )
+            for project, (one, _) in zip(self.net.encoder_input_proj, self.net.backbone(images), strict=True)
         ]
         return self.net(images, inputs_embeds=self.foundation(images, maps), labels=labels)
 
@@ -137,11 +140,12 @@ def build(
     backbone.frozen = not model.train_backbone
     backbone.frozen_norms = pretrained
     config = _config(spec, num_classes, backbone)
-    net = RTDetrV2Model(config)
+    net: Any = RTDetrV2Model(config)
     net.backbone = backbone
+    width = config.encoder_hidden_dim
     net.encoder_input_proj = nn.ModuleList(
-        nn.Sequential(nn.Conv2d(one, config.encoder_hidden_dim, 1, bias=False), nn.BatchNorm2d(config.encoder_hidden_dim))
-        for one in backbone.channels
+        nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width))
+        for channels in backbone.channels
     )
     _add_heads(net)
     _deepen(net, model.depth_mult)
@@ -151,10 +155,18 @@ def build(
     if spec.train.activation_checkpoint:
         checkpoint_layers([*net.encoder.aifi, *net.decoder.layers])
     fm = model.frozen_fm
-    foundation = (
-        Foundation(fm.backbone, config.encoder_hidden_dim, backbone.strides) if fm.enabled else None
-    )
+    foundation = Foundation(fm.backbone, config.encoder_hidden_dim, backbone.strides) if fm.enabled else None
     return RtDetr(net, _criterion(spec, num_classes), model.eval_idx, foundation)
+
+
+def checkpoint_filter_fn(weights: Mapping[str, Tensor], _: nn.Module) -> dict[str, Tensor]:
+    """Published weights under this model's names: files of transformers have the heads beside the decoder."""
+    found = {}
+    for name, value in weights.items():
+        plain = name.removeprefix("model.")
+        inner = f"decoder.{plain}" if plain.startswith(("class_embed.", "bbox_embed.")) else plain
+        found[f"net.{inner}"] = value
+    return found
 
 
 def criterion(spec: RtdetrSpec, num_classes: int) -> Criterion:
@@ -176,11 +188,12 @@ def _criterion(spec: RtdetrSpec, num_classes: int) -> RTDetrLoss:
     if wrong or "boxes" not in model.loss_types or not _CLASSES.intersection(model.loss_types):
         rule = "must hold boxes and at least one of vfl, focal and bce"
         raise SpecError([SpecProblem("model.loss_types", rule, model.loss_types)])
-    config = RTDetrV2Config(num_labels=num_classes, **_loss_keys(model))
+    config = _rtdetr_config(num_labels=num_classes, **_loss_keys(model))
     try:
-        found = RTDetrLoss(config)
+        found = RTDetrLoss(config)  # type: ignore[no-untyped-call]
     except ValueError as error:
-        raise SpecError([SpecProblem("model.class_cost", "and the other costs must not all be 0", 0)]) from error
+        rule = "and the other costs must not all be 0"
+        raise SpecError([SpecProblem("model.class_cost", rule, 0)]) from error
     found.losses = list(model.loss_types)
     found.weight_dict |= {f"loss_{name}": model.vfl_loss_coef for name in _CLASSES}
     return found
@@ -204,10 +217,10 @@ def _config(spec: RtdetrSpec, num_classes: int, backbone: Backbone) -> RTDetrV2C
     if problems := list(_problems(model, backbone)):
         raise SpecError(problems)
     width = _encoder_width(model)
-    return RTDetrV2Config(
+    return _rtdetr_config(
         num_labels=num_classes,
         # A small one, which the real one replaces.
-        backbone_config=RTDetrResNetConfig(
+        backbone_config=_resnet_config(
             embedding_size=8, hidden_sizes=[8], depths=[1], layer_type="basic", out_features=["stage1"]
         ),
         freeze_backbone_batch_norms=False,
@@ -237,7 +250,7 @@ def _config(spec: RtdetrSpec, num_classes: int, backbone: Backbone) -> RTDetrV2C
     )
 
 
-def _problems(model: Model, backbone: Backbone) -> Any:
+def _problems(model: Model, backbone: Backbone) -> Iterator[SpecProblem]:
     untouched, levels = Model(), len(backbone.channels)
     if model.feat_strides not in (untouched.feat_strides, list(backbone.strides)):
         rule = f"must be the strides of the stages, {list(backbone.strides)}, or left at its default"
@@ -257,18 +270,12 @@ def _problems(model: Model, backbone: Backbone) -> Any:
             rule = "must be a multiple of 4 and of model.nheads"
             yield SpecProblem(f"model.{key}", rule, width)
     if model.eval_idx >= model.dec_layers:
-        yield SpecProblem("model.eval_idx", f"must be below model.dec_layers, {model.dec_layers}", model.eval_idx)
-    known = sorted(nn_activations())
+        rule = f"must be below model.dec_layers, {model.dec_layers}"
+        yield SpecProblem("model.eval_idx", rule, model.eval_idx)
+    known = sorted(ACT2CLS)
     for key, name in (("enc_act", model.enc_act), ("act", model.act)):
         if name not in known:
             yield SpecProblem(f"model.{key}", f"must be one of {', '.join(known)}", name)
-
-
-def nn_activations() -> set[str]:
-    """The activations that transformers knows by name."""
-    from transformers.activations import ACT2CLS
-
-    return set(ACT2CLS)
 
 
 def _encoder_width(model: Model) -> int:
@@ -279,13 +286,11 @@ def _backbone(model: Model, size: tuple[int, int]) -> Backbone:
     stages = model.return_interm_indices
     if model.backbone not in _RESNETS:
         keys = ("model.backbone", "model.return_interm_indices")
-        pyramid: Pyramid = build_pyramid(model.backbone, stages, size, keys)
+        pyramid = build_pyramid(model.backbone, stages, size, keys)
         return Backbone(pyramid, pyramid.channels, pyramid.strides)
-    if not stages or sorted(set(stages)) != stages or not 0 <= stages[0] <= stages[-1] <= 3:
-        rule = "must hold rising numbers of stages from 0 to 3"
-        raise SpecError([SpecProblem("model.return_interm_indices", rule, stages)])
+    require_stages(stages, "model.return_interm_indices")
     kind, depths, widths = _RESNETS[model.backbone]
-    config = RTDetrResNetConfig(
+    config = _resnet_config(
         layer_type=kind,
         depths=depths,
         hidden_sizes=widths,
@@ -296,7 +301,7 @@ def _backbone(model: Model, size: tuple[int, int]) -> Backbone:
     return Backbone(net, [widths[stage] for stage in stages], [4 << stage for stage in stages])
 
 
-def _add_heads(net: RTDetrV2Model) -> None:
+def _add_heads(net: Any) -> None:
     """A head of classes and one of boxes for each layer of the decoder; they begin as transformers' do."""
     config = net.config
     bias = float(-torch.log(torch.tensor(float(config.num_labels))))
@@ -306,7 +311,9 @@ def _add_heads(net: RTDetrV2Model) -> None:
         nn.init.xavier_uniform_(head.weight)
         nn.init.constant_(head.bias, bias)
         classes.append(head)
-        corners = RTDetrV2MLPPredictionHead(config.d_model, config.d_model, 4, num_layers=3)
+        corners: Any = RTDetrV2MLPPredictionHead(  # type: ignore[no-untyped-call]
+            config.d_model, config.d_model, 4, num_layers=3
+        )
         nn.init.zeros_(corners.layers[-1].weight)
         nn.init.zeros_(corners.layers[-1].bias)
         boxes.append(corners)
@@ -315,11 +322,16 @@ def _add_heads(net: RTDetrV2Model) -> None:
     nn.init.zeros_(net.enc_bbox_head.layers[-1].bias)
 
 
-def _deepen(net: RTDetrV2Model, times: int) -> None:
+def _deepen(net: Any, times: int) -> None:
     """The fusion blocks have three convolutions in a row; some times as many are asked for."""
     for block in (*net.encoder.fpn_blocks, *net.encoder.pan_blocks):
         for _ in range(len(block.bottlenecks) * (times - 1)):
             block.bottlenecks.append(RTDetrV2RepVggBlock(net.config))
+
+
+# transformers declares its configurations in a way that type checkers do not follow.
+_rtdetr_config = cast("Callable[..., RTDetrV2Config]", RTDetrV2Config)
+_resnet_config = cast("Callable[..., RTDetrResNetConfig]", RTDetrResNetConfig)
 
 
 def _loss_inputs(found: Any, *, auxiliary: bool) -> dict[str, Any]:

@@ -75,9 +75,7 @@ class Model(Block):
     hidden_dim: int = integer(256, "Width of the transformer.", automl=False)
     nheads: int = integer(8, "Attention heads.")
     dropout_ratio: float = number(0.0, "Share dropped out in transformer layers.", ge=0, le=1)
-    enc_layers: int = integer(
-        1, "Transformer layers of the encoder for each feature map.", ge=1, automl=True
-    )
+    enc_layers: int = integer(1, "Transformer layers of the encoder for each feature map.", ge=1, automl=True)
     dim_feedforward: int = integer(1024, "Width of the feed-forward layers.", ge=1)
     pe_temperature: int = integer(10000, "Temperature of the position encoding.", ge=1)
     expansion: Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)] = integer(
@@ -132,7 +130,11 @@ class Augmentation(Block):
         0.8, "Share of the images whose colours are distorted.", ge=0, le=1, automl=True
     )
     iou_crop_prob: float = number(
-        0.8, "Share of the images cropped around their boxes.", ge=0, le=1, automl=True
+        0.8,
+        "Share of the images cropped around their boxes; half of them at most are made smaller before.",
+        ge=0,
+        le=1,
+        automl=True,
     )
     preserve_aspect_ratio: bool = flag(False, "Scale without distortion, and fill up with black.")
 
@@ -159,9 +161,7 @@ class Optimizer(Block):
         inert=detection.MONITOR,
     )
     lr: float = number(1e-4, "Learning rate.", ge=0, math_cond="> 0.0", automl=True)
-    lr_backbone: float = number(
-        1e-5, "Learning rate of the backbone.", ge=0, math_cond="> 0.0", automl=True
-    )
+    lr_backbone: float = number(1e-5, "Learning rate of the backbone.", ge=0, math_cond="> 0.0", automl=True)
     momentum: float = number(0.9, "Momentum of SGD.", ge=0, math_cond="> 0.0", automl=True)
     weight_decay: float = number(1e-4, "Weight decay.", ge=0, math_cond="> 0.0", automl=True)
     lr_scheduler: str = choice("MultiStep", ["MultiStep", "StepLR"], "How the learning rate falls.")

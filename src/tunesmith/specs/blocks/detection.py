@@ -102,11 +102,10 @@ class Inference(actions.Inference):
     outline_width: int = integer(3, "Width of the boxes' outlines in pixels.", ge=1)
 
 
-class TensorRT(actions.Engine):
+class TensorRT(actions.TensorRT):
     """How the engine is built."""
 
     data_type: str = choice("FP32", ["FP32", "FP16", "INT8"], "Number format.")
-    calibration: actions.Calibration = section(actions.Calibration)
 
 
 class GenTrtEngine(actions.GenTrtEngine):

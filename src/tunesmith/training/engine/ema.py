@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class AveragedWeights:
     """A copy of a model whose weights follow the original's.
 
-    The n-th notice keeps min(decay, (1 + n) / (10 + n)) of the average: a short training would otherwise be judged
-    by weights that are mostly the random ones it began with.
+    The n-th notice keeps min(decay, (1 + n) / (10 + n)) of the average: a short training would otherwise be
+    judged by weights that are mostly the random ones it began with.
 
     Attributes:
         model: the copy, in evaluation mode.

@@ -56,6 +56,4 @@ def _groups(module: nn.Module, settings: OptimizerSettings) -> Iterator[dict[str
 
 
 def _rate(name: str, settings: OptimizerSettings) -> float:
-    return next(
-        (rate.lr for rate in settings.rates if any(part in name for part in rate.parts)), settings.lr
-    )
+    return next((rate.lr for rate in settings.rates if any(part in name for part in rate.parts)), settings.lr)

@@ -1,8 +1,10 @@
 """Writes a model as an ONNX graph."""
 
 import json
+import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from tunesmith.training.tasks.base import ExportPlan
 SPEC, CLASSES = "tunesmith.spec", "classes"
 """Names of the metadata that tell the spec and the classes, as JSON."""
 
+_CHECKS = "TRANSFORMERS_DISABLE_TORCH_CHECK"
 _NATIVE_OPSET = 18  # torch writes graphs of this operator set or a newer one
 _MOST_BYTES = 1_900_000_000  # a larger graph is no protobuf message, and keeps its weights beside it
 
@@ -62,7 +65,7 @@ def write_graph(plan: ExportPlan, path: Path, spec: Export, note: Callable[[str]
 def _exported(plan: ExportPlan, opset: int, *, open_batch: bool) -> ONNXProgram:
     batch = {0: torch.export.Dim("batch", min=1)} if open_batch else {}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_checks():
             warnings.simplefilter("ignore")  # remarks on torch's own code
             program = torch.onnx.export(
                 plan.module,
@@ -83,6 +86,19 @@ def _exported(plan: ExportPlan, opset: int, *, open_batch: bool) -> ONNXProgram:
         ) from error
     assert program is not None  # noqa: S101 - the new exporter always returns one
     return program
+
+
+@contextmanager
+def _without_checks() -> Iterator[None]:
+    """transformers checks shapes by operations that ONNX does not have; the graph is held against torch."""
+    before = os.environ.get(_CHECKS)
+    os.environ[_CHECKS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_CHECKS]
+        if before is not None:
+            os.environ[_CHECKS] = before
 
 
 def _lowered(model: ModelProto, opset: int) -> ModelProto | None:

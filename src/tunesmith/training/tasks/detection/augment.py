@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import tv_tensors
 from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as F
+from torchvision.transforms.v2 import functional
 
 from tunesmith.networks.detection import (
     Distort,
@@ -27,7 +27,8 @@ SMALLEST_SIDE = 1.0
 
 def build_steps(steps: Sequence[Step]) -> nn.Module:
     """The transform of a sample: a dictionary with image, boxes and labels."""
-    return v2.Compose([_transform(step) for step in steps] or [v2.Identity()])
+    chain: nn.Module = v2.Compose([_transform(step) for step in steps] or [v2.Identity()])
+    return chain
 
 
 def size_for(step: Resize | ShortestSide, height: int, width: int) -> tuple[int, int]:
@@ -43,7 +44,7 @@ def size_for(step: Resize | ShortestSide, height: int, width: int) -> tuple[int,
 
 def keep_visible(sample: dict[str, Any]) -> dict[str, Any]:
     """The sample without boxes that are cut away, the others cut at the edges of the image."""
-    boxes = F.clamp_bounding_boxes(sample["boxes"]) if len(sample["boxes"]) else sample["boxes"]
+    boxes = functional.clamp_bounding_boxes(sample["boxes"]) if len(sample["boxes"]) else sample["boxes"]
     sides = boxes[:, 2:] - boxes[:, :2]
     kept = (sides >= SMALLEST_SIDE).all(dim=1)
     return sample | {"boxes": tv_tensors.wrap(boxes[kept], like=boxes), "labels": sample["labels"][kept]}
@@ -64,8 +65,8 @@ class Sized(nn.Module):
             step = ShortestSide((chosen,), step.longest)
         size = list(size_for(step, *sample["image"].shape[-2:]))
         return {
-            "image": F.resize(sample["image"], size, antialias=True),
-            "boxes": F.resize(sample["boxes"], size),
+            "image": functional.resize(sample["image"], size, antialias=True),
+            "boxes": functional.resize(sample["boxes"], size),
             "labels": sample["labels"],
         }
 
@@ -83,8 +84,8 @@ class CutOut(nn.Module):
         tall, wide = (self._side(height), self._side(width))
         top, left = _below(height - tall + 1), _below(width - wide + 1)
         cut = {
-            "image": F.crop(sample["image"], top, left, tall, wide),
-            "boxes": F.crop(sample["boxes"], top, left, tall, wide),
+            "image": functional.crop(sample["image"], top, left, tall, wide),
+            "boxes": functional.crop(sample["boxes"], top, left, tall, wide),
             "labels": sample["labels"],
         }
         return keep_visible(cut)
@@ -109,7 +110,7 @@ class BoxCrop(nn.Module):
         return keep_visible(cropped)
 
 
-def _transform(step: Step) -> nn.Module:
+def _transform(step: Step) -> Any:
     match step:
         case Distort(probability):
             return v2.RandomApply([v2.RandomPhotometricDistort(p=0.5)], probability)

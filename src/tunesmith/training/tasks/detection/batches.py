@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
+from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.images import load
@@ -133,7 +134,7 @@ class DetectionSource:
             boxes[row, : len(classes)] = _shares(corners, *size)
             labels[row, : len(classes)] = classes
             frames[row] = torch.tensor([size[1] / width * original[0], size[0] / height * original[1]])
-        channels = 4 if self._inputs.marks_padding else 3
+        channels = len(self._mean) + self._inputs.marks_padding
         stacked = torch.stack(images) if images else torch.zeros(0, channels, *size)
         return DetectionBatch(
             self._scaled(stacked), boxes, labels, frames, torch.tensor(kept, dtype=torch.int64), tuple(faults)
@@ -148,7 +149,12 @@ class DetectionSource:
         labels = torch.from_numpy(np.ascontiguousarray(objects.labels[learnt]))
         sample = keep_visible(self._steps(as_sample(image, boxes, labels)))
         plain = torch.Tensor.as_subclass
-        return plain(sample["image"], Tensor), plain(sample["boxes"], Tensor), sample["labels"], (width, height)
+        return (
+            plain(sample["image"], Tensor),
+            plain(sample["boxes"], Tensor),
+            sample["labels"],
+            (width, height),
+        )
 
     def _size(self, images: Sequence[Tensor]) -> tuple[int, int]:
         """Height and width of the batch."""
@@ -162,6 +168,8 @@ class DetectionSource:
 
     def _filled(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         """Normalised, filled up with zeros right and below, with a channel that marks these."""
+        if len(self._mean) == 1:
+            image = rgb_to_grayscale(image)
         normal = (image.float() - self._mean) / self._std
         more = (0, size[1] - image.shape[-1], 0, size[0] - image.shape[-2])
         filled = pad(normal, more)

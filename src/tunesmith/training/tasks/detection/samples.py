@@ -189,10 +189,10 @@ def _images(run: Run, dataset: DatasetInput) -> list[DetectionSample]:
     if dataset.format == _ANNOTATED:
         return open_annotated(run, dataset).samples()
     folder = PulledFolder(fetched(run, dataset).folder)
-    files = ImageFiles(folder.extracted / "images")
+    root = folder.extracted / "images"
     return [
-        DetectionSample(path, str(path.relative_to(files.root)), index)
-        for index, path in enumerate(files.paths, start=1)
+        DetectionSample(path, str(path.relative_to(root)), index)
+        for index, path in enumerate(ImageFiles(root).paths, start=1)
     ]
 
 
