@@ -232,10 +232,13 @@ def test_a_foundation_model_adds_nothing_before_it_is_learnt(monkeypatch):
     with torch.inference_mode():
         torch.testing.assert_close(helped(images()).logits, plain(images()).logits)
     total(helped.train().losses(images(), TARGETS)).backward()
-    added = dict(helped.foundation.named_parameters())  # type: ignore[union-attr]
+    assert helped.foundation
+    added = dict(helped.foundation.named_parameters())
     learning = {name for name, weight in added.items() if weight.requires_grad}
     assert {name for name in added if name.startswith("projections.")} == learning
-    assert added["projections.0.weight"].grad.abs().sum() > 0  # type: ignore[union-attr]
+    gradient = added["projections.0.weight"].grad
+    assert gradient is not None
+    assert gradient.abs().sum() > 0
 
 
 def test_maps_of_one_stride_are_scaled_to_each_stage():

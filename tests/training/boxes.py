@@ -6,7 +6,7 @@ from tunesmith.data.scenes import compose, write_scenes
 
 COCO = "object_detection coco"
 DIGITS = (0, 1)
-SIZE = 128
+SIZE = 96
 SMALL_BOXES = {
     "model.backbone": "test_byobnet",
     "model.hidden_dim": 64,

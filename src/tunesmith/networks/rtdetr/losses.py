@@ -33,7 +33,7 @@ class Losses(RTDetrLoss):
         """The focal loss of the classes (Lin et al. 2017)."""
         logits = outputs["logits"]
         wanted = torch.zeros_like(logits)
-        images, candidates = self._get_source_permutation_idx(indices)
+        images, candidates = self._get_source_permutation_idx(indices)  # type: ignore[no-untyped-call]
         labels = [one["class_labels"][chosen] for one, (_, chosen) in zip(targets, indices, strict=True)]
         wanted[images, candidates, torch.cat(labels)] = 1.0
         return {"loss_focal": sigmoid_focal_loss(logits, wanted, self.alpha, self.gamma, "sum") / num_boxes}

@@ -11,6 +11,9 @@ from typing import Any
 import onnx
 import torch
 from onnx import ModelProto, version_converter
+from torch import nn
+from torch._dynamo.exc import UserError
+from torch.export import ExportedProgram
 from torch.onnx import ONNXProgram
 
 from tunesmith.protocol import Cause
@@ -68,7 +71,7 @@ def _exported(plan: ExportPlan, opset: int, *, open_batch: bool) -> ONNXProgram:
         with warnings.catch_warnings(), _without_checks():
             warnings.simplefilter("ignore")  # remarks on torch's own code
             program = torch.onnx.export(
-                plan.module,
+                _traced(plan, batch) if open_batch else plan.module,
                 (plan.example,),
                 input_names=[plan.input_name],
                 output_names=list(plan.output_names),
@@ -86,6 +89,24 @@ def _exported(plan: ExportPlan, opset: int, *, open_batch: bool) -> ONNXProgram:
         ) from error
     assert program is not None  # noqa: S101 - the new exporter always returns one
     return program
+
+
+def _traced(plan: ExportPlan, batch: dict[int, Any]) -> ExportedProgram | nn.Module:
+    """The module as torch traces it with an open batch; itself where its own exporter is to find a way.
+
+    Code that asks for the length of a tensor fixes it, unless it is read instead of run.
+    """
+    for strict in (False, True):
+        try:
+            with torch.no_grad():
+                return torch.export.export(
+                    plan.module, (plan.example,), dynamic_shapes=(batch,), strict=strict
+                )
+        except UserError:  # the batch was fixed
+            continue
+        except (RuntimeError, TypeError, ValueError, NotImplementedError):
+            break
+    return plan.module
 
 
 @contextmanager

@@ -122,8 +122,6 @@ def training_samples(run: Run, seed: int) -> TrainingSamples:
         _require_classes(other, opened[0].classes, f"the training dataset {opened[0].name}")
     classes = opened[0].classes
     train = [sample for one in opened for sample in one.samples()]
-    if not any(len(one.data.annotated) for one in opened):
-        raise DatasetError("The training datasets hold no box at all; there is nothing to learn.")
     if run.request.eval_dataset:
         validation = labelled_samples(run, classes)
         if not overlap(validation, train):
