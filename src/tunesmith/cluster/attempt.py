@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import ray
 import structlog
 
-import ray
 from tunesmith.cluster.nodes import Nodes
 from tunesmith.cluster.parts import Ending, Held, Key
 from tunesmith.cluster.placing import give_back

@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
+import ray
 import structlog
 
-import ray
 import tunesmith
 from tunesmith.cluster.home import Home, obstacle
 from tunesmith.cluster.parts import Ending, Held, Hello, Key, Part

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import ray
 import structlog
 
-import ray
 import tunesmith
 from tunesmith.cluster.parts import Hello
 from tunesmith.cluster.remote import RemoteKeeper

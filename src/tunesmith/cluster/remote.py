@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
+import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import ray
 from tunesmith.cluster.keeper import Keeper
 from tunesmith.cluster.parts import Ending, Held, Hello, Key, Part
 from tunesmith.protocol import Failed

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
+import ray
 import structlog
 
-import ray
 from tunesmith.cluster import local
 from tunesmith.cluster.attempt import UNHEARD, Attempt
 from tunesmith.cluster.beginning import (

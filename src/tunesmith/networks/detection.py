@@ -3,7 +3,7 @@
 Steps change an image and its boxes together. Torch-free: the task makes transforms of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -156,3 +156,8 @@ class DetectorSettings:
     subject: str
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def own_parts(parts: Sequence[str]) -> tuple[str, ...]:
+    """Parts of parameters' names, as the published network has them, by the names they have here."""
+    return tuple(part.replace("backbone.0", "backbone").removeprefix("transformer.") for part in parts)

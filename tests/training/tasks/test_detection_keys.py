@@ -13,6 +13,7 @@ from tunesmith.networks.rtdetr.model import build, settings
 from tunesmith.networks.rtdetr.spec import RtdetrSpec
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.specs.block import key_facts
+from tunesmith.training.engine.optimizers import build_optimizer
 from tunesmith.training.engine.training import Training
 from tunesmith.training.tasks.detection import settings as engine
 from tunesmith.training.tasks.detection.task import Detection
@@ -176,3 +177,23 @@ def test_frozen_parts_do_not_learn(bench):
     training = training_of(bench, {"train.freeze": ["backbone", "decoder.layers.0"]})
     for name, weight in training.named_parameters():
         assert weight.requires_grad != ("backbone" in name or "decoder.layers.0" in name), name
+
+
+@pytest.mark.parametrize(
+    ("parts", "slow"),
+    [
+        (["backbone.0"], "backbone."),
+        (["transformer.decoder"], "decoder."),
+        (["sampling_offsets"], "_offsets"),
+    ],
+)
+def test_parts_of_the_published_names_have_their_own_rate(bench, parts, slow):
+    keys = {"model.backbone_names": parts, "train.optim.lr_backbone": 0.5}
+    known = settings(spec_of(keys))
+    training = training_of(bench, keys)
+    optimizer = build_optimizer(training, engine.optimizer(known.learning), fused=False)
+    names = {id(weight): name for name, weight in training.named_parameters()}
+    groups = {group["lr"]: [names[id(one)] for one in group["params"]] for group in optimizer.param_groups}
+    assert set(groups) == {0.5, 1e-3}
+    assert all(slow in name for name in groups[0.5])
+    assert not any(slow in name for name in groups[1e-3])

@@ -13,6 +13,7 @@ from tunesmith.networks.detection import (
     Resize,
     Step,
     ZoomOut,
+    own_parts,
 )
 from tunesmith.networks.rtdetr.spec import RtdetrSpec
 from tunesmith.specs import SpecError, SpecProblem
@@ -92,11 +93,11 @@ def _learning(spec: RtdetrSpec) -> Learning:
             "step_size": optim.lr_step_size,
             "gamma": optim.lr_decay,
         },
-        rates=((tuple(spec.model.backbone_names), optim.lr_backbone),),
+        rates=((own_parts(spec.model.backbone_names), optim.lr_backbone),),
         warmup_steps=optim.warmup_steps,
         clip_norm=train.clip_grad_norm,
         precision=train.precision,
-        freeze=tuple(train.freeze),
+        freeze=own_parts(train.freeze),
         ema=average if train.enable_ema else None,
         dry_run=train.is_dry_run,
         verbose=train.verbose,
