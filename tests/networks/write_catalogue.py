@@ -11,6 +11,11 @@ import timm
 import torch
 import torchvision
 
+from tunesmith.networks.rtdetr import model as rtdetr
+from tunesmith.networks.rtdetr.spec import RtdetrSpec
+from tunesmith.specs import validate_spec
+from tunesmith.specs.paths import with_values
+
 BACKBONES: dict[str, tuple[str, str]] = {
     "test_resnet.r160_in1k": ("cnn", "resnet"),
     "resnet18.a1_in1k": ("cnn", "resnet"),
@@ -66,6 +71,29 @@ TORCHVISION = {
 }
 """The same weights in torchvision, which states their accuracy."""
 
+RTDETR: dict[str, tuple[str, str, float]] = {
+    "rtdetr_r18vd": ("resnet_18", "COCO", 46.5),
+    "rtdetr_r18vd_coco_o365": ("resnet_18", "Objects365 and COCO", 49.2),
+    "rtdetr_v2_r18vd": ("resnet_18", "COCO", 48.1),
+    "rtdetr_r34vd": ("resnet_34", "COCO", 48.9),
+    "rtdetr_v2_r34vd": ("resnet_34", "COCO", 49.9),
+    "rtdetr_r50vd": ("resnet_50", "COCO", 53.1),
+    "rtdetr_r50vd_coco_o365": ("resnet_50", "Objects365 and COCO", 55.3),
+    "rtdetr_v2_r50vd": ("resnet_50", "COCO", 53.4),
+    # Under the name that clients look for.
+    "pretrained_rtdetr_nvimagenet": ("resnet_50", "COCO", 53.1),
+}
+"""Published RT-DETR by its repository on the hub: backbone, training data, AP on COCO val2017 in percent."""
+
+RTDETR_SOURCE = "AP on COCO val2017, by the README of github.com/lyuwenyu/RT-DETR"
+
+RTDETR_SHAPES: dict[str, dict[str, Any]] = {
+    "resnet_18": {"model.dec_layers": 3, "model.expansion": 0.5},
+    "resnet_34": {"model.dec_layers": 4, "model.expansion": 0.5},
+    "resnet_50": {},
+}
+"""Where RT-DETR of a backbone differs from the spec's defaults."""
+
 USUAL = {
     "dataset.img_size": 224,
     "dataset.augmentation.mean": [0.485, 0.456, 0.406],
@@ -92,7 +120,8 @@ def entries() -> list[dict[str, Any]]:
     found += [_fan_entry(path, *facts) for path, facts in FAN.items()]
     found += [_tf2_entry(size) for size in range(6)]
     found += [_segformer_entry(name) for name in SEGFORMER]
-    return [*found, _segformer_fan_entry()]
+    found += [_segformer_fan_entry()]
+    return found + [_rtdetr_entry(name, *facts) for name, facts in RTDETR.items()]
 
 
 def _entry(name: str, backbone_type: str, backbone_class: str) -> dict[str, Any]:
@@ -178,6 +207,33 @@ def _segformer_fan_entry() -> dict[str, Any]:
     entry = _segformer_entry(name) | {key: fan[key] for key in kept}
     entry["defaults"] |= {"model.backbone.type": "fan_small_12_p4_hybrid"}
     return entry
+
+
+def _rtdetr_entry(name: str, backbone: str, data: str, precision: float) -> dict[str, Any]:
+    """A whole detector, with all but the heads of its classes."""
+    wanted = name.startswith("pretrained_")
+    repo = "rtdetr_r50vd" if wanted else name
+    spec = validate_spec(RtdetrSpec, with_values({}, {"model.backbone": backbone, **RTDETR_SHAPES[backbone]}))
+    version = "resnet50" if wanted else "main"
+    text = f"RT-DETR with {backbone}, trained on {data}, with the weights of PekingU/{repo}."
+    if wanted:
+        text += f" It stands under the name {name}:{version} for clients that look for it."
+    return {
+        "arch": "rtdetr",
+        "ngc_path": f"PekingU/{name}:{version}",
+        "name": name,
+        "version": version,
+        "description": text,
+        "source": {"repo": f"PekingU/{repo}", "file": "model.safetensors", "revision": "main"},
+        "license": "apache-2.0",
+        "input_size": [3, 640, 640],
+        "parameters": sum(weight.numel() for weight in rtdetr.build(spec, 80).parameters()),
+        "accuracy": precision,
+        "accuracy_source": RTDETR_SOURCE,
+        "backbone_type": "cnn",
+        "backbone_class": "resnet",
+        "defaults": {"model.backbone": backbone, **RTDETR_SHAPES[backbone]},
+    }
 
 
 def _accuracy(name: str) -> tuple[float | None, str | None]:

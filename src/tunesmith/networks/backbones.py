@@ -32,6 +32,7 @@ _CLIPA = "it is CLIP's vision transformer, which pools by a class token"
 _RADIO = "it is the vision transformer of C-RADIO v3"
 _DINO = "it is Meta's DINOv2 of this size, not NVIDIA's"
 _NVCLIP = "it is an open CLIP vision transformer of this size, not NVIDIA's"
+_EFFICIENTVIT = "it is the smallest large EfficientViT that timm has"
 _LARGEST_GCVIT = "it is the largest GC ViT that timm has"
 
 _PUBLISHED = {
@@ -60,6 +61,24 @@ _PUBLISHED = {
     "vit_giant_nvdinov2": Backbone("vit_giant_patch14_reg4_dinov2", _DINO),
     "vit_base_nvclip_16_siglip": Backbone("vit_base_patch16_siglip_224", _NVCLIP),
     "vit_huge_nvclip_14_siglip": Backbone("vit_huge_patch14_clip_224", _NVCLIP),
+    "fan_tiny": Backbone("xcit_tiny_12_p16_224", _FAN),
+    "fan_small": Backbone("xcit_small_12_p16_224", _FAN),
+    "fan_base": Backbone("xcit_small_24_p16_224", _FAN),
+    "fan_large": Backbone("xcit_medium_24_p16_224", _FAN),
+    "resnet_18": Backbone("resnet18"),
+    "resnet_34": Backbone("resnet34"),
+    "resnet_50": Backbone("resnet50"),
+    "resnet_101": Backbone("resnet101"),
+    "efficientvit_l0": Backbone("efficientvit_l1", _EFFICIENTVIT),
+    "swin_tiny_224_1k": Backbone("swin_tiny_patch4_window7_224"),
+    "swin_base_224_22k": Backbone("swin_base_patch4_window7_224"),
+    "swin_base_384_22k": Backbone("swin_base_patch4_window12_384"),
+    "swin_large_224_22k": Backbone("swin_large_patch4_window7_224"),
+    "swin_large_384_22k": Backbone("swin_large_patch4_window12_384"),
+    "vit_large_dinov2": Backbone("vit_large_patch14_dinov2"),
+    "radio_v2-b": Backbone("vit_base_patch16_radio_v3", _RADIO),
+    "radio_v2-l": Backbone("vit_large_patch16_radio_v3", _RADIO),
+    "radio_v2-h": Backbone("vit_huge_patch16_radio_v3", _RADIO),
     "gc_vit_xxtiny": Backbone("gcvit_xxtiny"),
     "gc_vit_xtiny": Backbone("gcvit_xtiny"),
     "gc_vit_tiny": Backbone("gcvit_tiny"),

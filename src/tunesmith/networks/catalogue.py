@@ -26,7 +26,8 @@ class BaseModelEntry(BaseModel):
         arch: the network that it is for.
         ngc_path: its name, `<owner>/<model>:<version>`; with arch, its identity.
         input_size: channels, height and width that its weights were trained on.
-        accuracy: published top-1 accuracy in percent; None where no installed package states it.
+        accuracy: published top-1 accuracy, of a detector average precision, in percent; None where the source
+            states none.
         defaults: values of the spec, by dotted path, that suit it. Those of `model` it cannot do without.
     """
 

@@ -74,7 +74,9 @@ class BaseExperimentMetadata(Reply):
     backbone_type: BackboneType | None
     backbone_class: BackboneClass | None
     num_parameters: Tiny | None
-    accuracy: Tiny | None = Field(description="Published top-1 accuracy; null where it is not known.")
+    accuracy: Tiny | None = Field(
+        description="Published top-1 accuracy, of a detector average precision; null where it is not known."
+    )
     license: BaseLicense | None
     license_name: str = Field(
         "", description="The licence as its publisher states it.", json_schema_extra={"x-tunesmith": True}

@@ -11,16 +11,23 @@ from torch import Tensor, nn
 class AveragedWeights:
     """A copy of a model whose weights follow the original's.
 
-    Step n keeps min(decay, (1 + n) / (10 + n)) of the average: a short training would otherwise be judged
-    by weights that are mostly the random ones it began with.
+    The n-th notice keeps min(decay, (1 + n) / (10 + n)) of the average: a short training would otherwise be
+    judged by weights that are mostly the random ones it began with.
 
     Attributes:
         model: the copy, in evaluation mode.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.model = deepcopy(model).eval().requires_grad_(False)
-        self._decay = decay
+    def __init__(self, model: nn.Module, decay: float, *, every: int = 1, on_cpu: bool = False) -> None:
+        """Args:
+        model: the original.
+        decay: the share of the average that is kept.
+        every: steps between two of which the average takes notice.
+        on_cpu: keep the copy on the processor.
+        """
+        copy = deepcopy(model).eval().requires_grad_(False)
+        self.model = copy.cpu() if on_cpu else copy
+        self._decay, self._every = decay, every
         self._steps = 0
         pairs = list(zip(_tensors(self.model), _tensors(model), strict=True))
         # A mask may hold minus infinity, of which no average can be taken.
@@ -33,8 +40,12 @@ class AveragedWeights:
     def update(self) -> None:
         """Follow the original after one of its steps."""
         self._steps += 1
-        kept = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        torch._foreach_lerp_(self._averages, self._originals, 1.0 - kept)
+        if self._steps % self._every:
+            return
+        noticed = self._steps // self._every
+        kept = min(self._decay, (1 + noticed) / (10 + noticed))
+        originals = [its.to(mine.device) for mine, its in zip(self._averages, self._originals, strict=True)]
+        torch._foreach_lerp_(self._averages, originals, 1.0 - kept)
         for mine, its in self._copies:
             mine.copy_(its)
 

@@ -44,14 +44,16 @@ def build_optimizer(module: nn.Module, settings: OptimizerSettings, *, fused: bo
 
 
 def _groups(module: nn.Module, settings: OptimizerSettings) -> Iterator[dict[str, Any]]:
-    """The parameters with weight decay, and those without."""
-    decayed: list[nn.Parameter] = []
-    spared: list[nn.Parameter] = []
+    """The parameters by learning rate, each with weight decay and without."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             skipped = any(part in name for part in settings.skip_names)
-            (spared if skipped else decayed).append(parameter)
-    if decayed:
-        yield {"params": decayed, "weight_decay": settings.weight_decay}
-    if spared:
-        yield {"params": spared, "weight_decay": 0.0}
+            facts = (_rate(name, settings), 0.0 if skipped else settings.weight_decay)
+            groups.setdefault(facts, []).append(parameter)
+    for (lr, weight_decay), parameters in groups.items():
+        yield {"params": parameters, "lr": lr, "weight_decay": weight_decay}
+
+
+def _rate(name: str, settings: OptimizerSettings) -> float:
+    return next((rate.lr for rate in settings.rates if any(part in name for part in rate.parts)), settings.lr)

@@ -43,6 +43,7 @@ def follow(schedule: LambdaLR) -> None:
 def _warmed(settings: ScheduleSettings, epochs: int, steps_per_epoch: int) -> Factor:
     warmup = settings.warmup_epochs * steps_per_epoch
     warmup += round(settings.warmup_share * epochs * steps_per_epoch)
+    warmup += settings.warmup_steps
     factor = _factor(settings, warmup, epochs * steps_per_epoch, steps_per_epoch)
 
     def at(step: int) -> float:

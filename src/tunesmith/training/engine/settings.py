@@ -22,6 +22,10 @@ class LoopSettings:
         validation_interval: epochs between two validations.
         clip_norm: the largest norm of the gradient; 0 leaves it alone.
         ema_decay: the share of the averaged weights kept at each step; None keeps no average.
+        ema_every: steps between two of which the average takes notice.
+        ema_judged: whether the average is what is validated and kept as the model, or only saved beside it.
+        ema_on_cpu: whether the average stays on the processor, where a GPU has no room for it.
+        pin_memory: whether batches on their way to a GPU lie in memory that it reads by itself.
         tensorboard_interval: epochs between two costly TensorBoard records, 0 for none of them; None writes
             no TensorBoard files at all.
     """
@@ -36,7 +40,19 @@ class LoopSettings:
     validation_interval: int = 1
     clip_norm: float = 0.0
     ema_decay: float | None = None
+    ema_every: int = 1
+    ema_judged: bool = True
+    ema_on_cpu: bool = False
+    pin_memory: bool = True
     tensorboard_interval: int | None = None
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A learning rate of its own for the parameters whose name has one of these parts."""
+
+    parts: tuple[str, ...]
+    lr: float
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,7 @@ class OptimizerSettings:
         rho: the averaging rate of rmsprop.
         betas: the averaging rates of adam and adamw.
         skip_names: parameters whose name has one of these parts are not decayed.
+        rates: other learning rates; the first one whose parts fit counts.
     """
 
     name: str
@@ -63,6 +80,7 @@ class OptimizerSettings:
     nesterov: bool = False
     eps: float = 1e-8
     rho: float = 0.99
+    rates: tuple[Rate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,9 +94,11 @@ class ScheduleSettings:
             annealed.
         warmup_epochs: epochs in which the learning rate rises to its full value.
         warmup_share: the share of all steps in which it does, on top of these epochs.
+        warmup_steps: steps in which it does, on top of these epochs.
     """
 
     policy: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     warmup_epochs: int = 0
     warmup_share: float = 0.0
+    warmup_steps: int = 0

@@ -61,6 +61,7 @@ class TrainState:
         schedule: of the learning rate.
         fabric: whose precision may hold the scale of the gradients.
         ema: the averaged weights, if they are kept.
+        ema_judged: whether the averaged weights are the model, or only saved beside it.
         facts: what does not change but belongs to the model: spec, classes, seed, numerics, network.
         done: the position in the data.
         losses: of the epoch at hand.
@@ -73,6 +74,7 @@ class TrainState:
     fabric: Fabric
     ema: AveragedWeights | None
     facts: dict[str, Any]
+    ema_judged: bool = True
     done: Progress = field(default_factory=Progress)
     losses: LossRecord = field(default_factory=LossRecord)
     best: Best | None = None
@@ -80,7 +82,7 @@ class TrainState:
     @property
     def predictor(self) -> torch.nn.Module:
         """The model that is judged: the averaged weights where they are kept."""
-        return self.ema.model if self.ema else self.training.model
+        return self.ema.model if self.ema and self.ema_judged else self.training.model
 
     def own(self) -> OwnState:
         """What each process that trains has of its own."""
@@ -98,6 +100,7 @@ class TrainState:
             "schedule": self.schedule.state_dict() if self.schedule else None,
             "precision": self.fabric.strategy.precision.state_dict(),
             "ema": self.ema.state_dict() if self.ema else None,
+            "ema_judged": self.ema_judged,
             "done": asdict(self.done),
             **self.own(),
             "others": list(others),
@@ -128,5 +131,6 @@ def _best(saved: dict[str, Any] | None) -> Best | None:
 
 def predicting_weights(state: dict[str, Any]) -> dict[str, torch.Tensor]:
     """The weights of the model that was judged, from a saved state."""
-    weights: dict[str, torch.Tensor] = state["ema"]["model"] if state.get("ema") else state["model"]
+    judged = state.get("ema") and state.get("ema_judged", True)
+    weights: dict[str, torch.Tensor] = state["ema"]["model"] if judged else state["model"]
     return weights

@@ -1,14 +1,19 @@
 """Writes a model as an ONNX graph."""
 
 import json
+import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
 from onnx import ModelProto, version_converter
+from torch import nn
+from torch._dynamo.exc import UserError
+from torch.export import ExportedProgram
 from torch.onnx import ONNXProgram
 
 from tunesmith.protocol import Cause
@@ -20,6 +25,7 @@ from tunesmith.training.tasks.base import ExportPlan
 SPEC, CLASSES = "tunesmith.spec", "classes"
 """Names of the metadata that tell the spec and the classes, as JSON."""
 
+_CHECKS = "TRANSFORMERS_DISABLE_TORCH_CHECK"
 _NATIVE_OPSET = 18  # torch writes graphs of this operator set or a newer one
 _MOST_BYTES = 1_900_000_000  # a larger graph is no protobuf message, and keeps its weights beside it
 
@@ -62,10 +68,10 @@ def write_graph(plan: ExportPlan, path: Path, spec: Export, note: Callable[[str]
 def _exported(plan: ExportPlan, opset: int, *, open_batch: bool) -> ONNXProgram:
     batch = {0: torch.export.Dim("batch", min=1)} if open_batch else {}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_checks():
             warnings.simplefilter("ignore")  # remarks on torch's own code
             program = torch.onnx.export(
-                plan.module,
+                _traced(plan, batch) if open_batch else plan.module,
                 (plan.example,),
                 input_names=[plan.input_name],
                 output_names=list(plan.output_names),
@@ -83,6 +89,37 @@ def _exported(plan: ExportPlan, opset: int, *, open_batch: bool) -> ONNXProgram:
         ) from error
     assert program is not None  # noqa: S101 - the new exporter always returns one
     return program
+
+
+def _traced(plan: ExportPlan, batch: dict[int, Any]) -> ExportedProgram | nn.Module:
+    """The module as torch traces it with an open batch; itself where its own exporter is to find a way.
+
+    Code that asks for the length of a tensor fixes it, unless it is read instead of run.
+    """
+    for strict in (False, True):
+        try:
+            with torch.no_grad():
+                return torch.export.export(
+                    plan.module, (plan.example,), dynamic_shapes=(batch,), strict=strict
+                )
+        except UserError:  # the batch was fixed
+            continue
+        except (RuntimeError, TypeError, ValueError, NotImplementedError):
+            break
+    return plan.module
+
+
+@contextmanager
+def _without_checks() -> Iterator[None]:
+    """transformers checks shapes by operations that ONNX does not have; the graph is held against torch."""
+    before = os.environ.get(_CHECKS)
+    os.environ[_CHECKS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_CHECKS]
+        if before is not None:
+            os.environ[_CHECKS] = before
 
 
 def _lowered(model: ModelProto, opset: int) -> ModelProto | None:

@@ -117,7 +117,8 @@ def _plan(begin: Beginning, group: Group) -> Plan:
         rank=group.rank,
         size=group.size,
     )
-    loader = Loader(data.train, order, workers=loop.workers, pin_memory=job.device.type == "cuda")
+    pinned = loop.pin_memory and job.device.type == "cuda"
+    loader = Loader(data.train, order, workers=loop.workers, pin_memory=pinned)
     return Plan(job, begin, group, task, data, loop, loader, seed, saved)
 
 
@@ -187,7 +188,9 @@ def _state(plan: Plan, training: Training[Any], numerics: Numerics, fabric: Fabr
         except ValueError as error:
             raise JobError(Cause.BAD_SPEC, f"train.optim cannot be used: {error}.") from error
         if loop.ema_decay is not None and plan.group.leads:
-            ema = AveragedWeights(training.model, loop.ema_decay)
+            ema = AveragedWeights(
+                training.model, loop.ema_decay, every=loop.ema_every, on_cpu=loop.ema_on_cpu
+            )
     else:
         job.run.note("Nothing is left to learn step by step: one pass validates the model and saves it.")
     facts = {
@@ -200,7 +203,7 @@ def _state(plan: Plan, training: Training[Any], numerics: Numerics, fabric: Fabr
         "seed": plan.seed,
         "numerics": asdict(numerics),
     }
-    state = TrainState(training, optimizer, schedule, fabric, ema, facts)
+    state = TrainState(training, optimizer, schedule, fabric, ema, facts, loop.ema_judged)
     if plan.saved:
         state.load_state_dict(plan.saved, plan.group.rank)
     elif plan.group.rank:

@@ -1,0 +1,56 @@
+"""Detection of digits on photographs."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from bench.learn.case import MEASURED, TRAINED, Case
+from tunesmith.data.scenes import compose, write_scenes
+
+SIDE = 160
+DIGITS = (0, 1, 3, 4, 7)
+
+
+def write_boxed(folder: Path, digits: Sequence[int], train: int) -> None:
+    """Scenes with boxes. Those to measure on show scans that no scene to learn from shows."""
+    size = (SIDE, SIDE)
+    write_scenes(folder / TRAINED, compose(train, digits=digits, size=size, seed=0))
+    write_scenes(folder / MEASURED, compose(60, digits=digits, size=size, seed=2, split="val"))
+
+
+CASES = (
+    Case(
+        network="rtdetr",
+        data="280 scenes of 160 x 160 pixels: five digits",
+        kind=("object_detection", "coco"),
+        write=partial(write_boxed, digits=DIGITS, train=280),
+        specs={
+            "model.backbone": "resnet10t",
+            "model.hidden_dim": 96,
+            "model.nheads": 4,
+            "model.dim_feedforward": 192,
+            "model.dec_layers": 3,
+            "model.num_queries": 50,
+            "model.num_select": 50,
+            "model.dn_number": 30,
+            "model.expansion": 0.5,
+            "dataset.augmentation.train_spatial_size": [SIDE, SIDE],
+            "dataset.augmentation.eval_spatial_size": [SIDE, SIDE],
+            "dataset.augmentation.multi_scales": [],
+            "dataset.augmentation.iou_crop_prob": 0.2,
+            "dataset.augmentation.distortion_prob": 0.3,
+            "dataset.batch_size": 8,
+            "dataset.workers": 1,
+            "train.activation_checkpoint": False,
+            "train.num_epochs": 18,
+            "train.optim.lr": 1e-3,
+            "train.optim.lr_backbone": 1e-3,
+            "train.optim.lr_steps": [14],
+            "train.precision": "auto",
+            "train.validation_interval": 6,
+            "train.checkpoint_interval": 18,
+        },
+        metric="val_mAP50",
+        least=0.85,
+    ),
+)

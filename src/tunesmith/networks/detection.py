@@ -1,0 +1,163 @@
+"""What a detector's spec says, in the terms of the detection task: each network translates its own dialect.
+
+Steps change an image and its boxes together. Torch-free: the task makes transforms of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Distort:
+    """Vary brightness, contrast, saturation, hue and the order of colours, with a probability."""
+
+    probability: float
+
+
+@dataclass(frozen=True)
+class ZoomOut:
+    """Put the image into a larger black one, with a probability."""
+
+    probability: float
+
+
+@dataclass(frozen=True)
+class IouCrop:
+    """Cut out a part that overlaps a box by some share (SSD, Liu et al. 2016), with a probability."""
+
+    probability: float
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirror left to right, with a probability."""
+
+    probability: float
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Scale to a size in pixels; with `keep_aspect` to what fits into it, and fill up right and below."""
+
+    height: int
+    width: int
+    keep_aspect: bool = False
+
+
+@dataclass(frozen=True)
+class ShortestSide:
+    """Scale so that the shorter side is one of the sizes, and the longer one at most `longest` pixels."""
+
+    sizes: tuple[int, ...]
+    longest: int
+
+
+@dataclass(frozen=True)
+class SizedCrop:
+    """Cut out a part of random height and width, between two numbers of pixels."""
+
+    smallest: int
+    largest: int
+
+
+@dataclass(frozen=True)
+class Either:
+    """One of two chains of steps, as often as the other."""
+
+    first: "tuple[Step, ...]"
+    second: "tuple[Step, ...]"
+
+
+Step = Distort | ZoomOut | IouCrop | Flip | Resize | ShortestSide | SizedCrop | Either
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How images become the inputs of a model.
+
+    Attributes:
+        training: steps that vary a training image.
+        evaluation: the step that sizes any other image.
+        padded: height and width that all inputs are filled up to; None fills up to the largest of a batch.
+        marks_padding: a fourth channel is 1 where the image was filled up.
+        sides: sides of squares, one of which a training batch is scaled to; none leaves it as it is.
+        mean: of each colour, 0 to 1; one entry for grey inputs.
+        std: the deviation of each colour.
+    """
+
+    training: tuple[Step, ...]
+    evaluation: Resize | ShortestSide
+    padded: tuple[int, int] | None = None
+    marks_padding: bool = False
+    sides: tuple[int, ...] = ()
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How the weights are learnt.
+
+    Attributes:
+        optimizer: adamw, adam or sgd.
+        rates: other learning rates, by parts of parameters' names.
+        policy: step, multistep, linear or cosine, with its parameters.
+        freeze: parts of the names of parameters that do not learn.
+        ema: the arguments of the running average by the engine's names; None keeps none.
+        clip_norm: largest norm of the gradient; 0 leaves it alone.
+        precision: auto, fp32, bf16 or fp16.
+        dry_run: a single batch, to see that all works.
+    """
+
+    optimizer: str
+    lr: float
+    weight_decay: float
+    momentum: float
+    policy: str
+    policy_params: Mapping[str, object]
+    rates: tuple[tuple[tuple[str, ...], float], ...] = ()
+    warmup_steps: int = 0
+    clip_norm: float = 0.0
+    precision: str = "auto"
+    freeze: tuple[str, ...] = ()
+    ema: Mapping[str, object] | None = None
+    dry_run: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What the detection task asks of a network's spec.
+
+    Attributes:
+        inputs: how images become inputs.
+        learning: how the weights are learnt.
+        most: detections kept of an image, the surest ones.
+        classes: dataset.num_classes, and its default, which leaves the number to the data.
+        evaluated: category ids to evaluate on; none for all.
+        batch_size: images a step.
+        workers: processes that load images.
+        pin_memory: whether batches lie in memory that a GPU reads by itself.
+        stride: sides of inputs are multiples of it.
+        subject: the model in a few words, for messages.
+        files: spec keys that name files of weights in the workspace, with the part of the model each fills.
+        notes: what the user should know of how the model differs from the published one.
+    """
+
+    inputs: Inputs
+    learning: Learning
+    most: int
+    classes: tuple[int, int]
+    evaluated: tuple[int, ...]
+    batch_size: int
+    workers: int
+    pin_memory: bool
+    stride: int
+    subject: str
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def own_parts(parts: Sequence[str]) -> tuple[str, ...]:
+    """Parts of parameters' names, as the published network has them, by the names they have here."""
+    return tuple(part.replace("backbone.0", "backbone").removeprefix("transformer.") for part in parts)

@@ -1,0 +1,48 @@
+"""What the detection task asks of a network's model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+Target = Mapping[str, Tensor]
+"""Of one image: `boxes` (n, 4), centre x and y, width, height as shares of the input; `class_labels` (n,)."""
+
+
+class Predictions(NamedTuple):
+    """What a detector predicts for a batch.
+
+    Attributes:
+        logits: of each class for each candidate, (batch, candidates, classes); independent of one another.
+        boxes: (batch, candidates, 4), centre x and y, width, height as shares of the input.
+    """
+
+    logits: Tensor
+    boxes: Tensor
+
+
+Criterion = Callable[[Predictions, Sequence[Target]], Mapping[str, Tensor]]
+"""The weighted losses of predictions, by name."""
+
+
+class Detector(nn.Module, ABC):
+    """A model that predicts boxes.
+
+    Attributes:
+        head_names: how the names of the weights begin that depend on the classes.
+    """
+
+    head_names: tuple[str, ...] = ()
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Predictions:
+        """Images (batch, channels, height, width) to predictions."""
+
+    @abstractmethod
+    def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
+        """The weighted losses of a batch: their sum is minimised."""
+
+    @abstractmethod
+    def part(self, name: str) -> nn.Module:
+        """The part that a file of weights is for: "backbone", say. The empty name is the whole."""

@@ -1,0 +1,5 @@
+"""Object detection."""
+
+from tunesmith.training.tasks.detection.task import Detection
+
+TASK = Detection

@@ -1,0 +1,139 @@
+"""Makes transforms of a network's steps: they change an image and its boxes together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+from tunesmith.networks.detection import (
+    Distort,
+    Either,
+    Flip,
+    IouCrop,
+    Resize,
+    ShortestSide,
+    SizedCrop,
+    Step,
+    ZoomOut,
+)
+
+SMALLEST_SIDE = 1.0
+"""Of a box in pixels, after the image was varied: what is smaller was cut away."""
+
+
+def build_steps(steps: Sequence[Step]) -> nn.Module:
+    """The transform of a sample: a dictionary with image, boxes and labels."""
+    chain: nn.Module = v2.Compose([_transform(step) for step in steps] or [v2.Identity()])
+    return chain
+
+
+def size_for(step: Resize | ShortestSide, height: int, width: int) -> tuple[int, int]:
+    """Height and width that an image of some size has after it was sized, without what fills it up."""
+    if isinstance(step, Resize):
+        if not step.keep_aspect:
+            return step.height, step.width
+        scale = min(step.height / height, step.width / width)
+        return max(1, min(step.height, round(height * scale))), max(1, min(step.width, round(width * scale)))
+    scale = min(step.sizes[0] / min(height, width), step.longest / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def keep_visible(sample: dict[str, Any]) -> dict[str, Any]:
+    """The sample without boxes that are cut away, the others cut at the edges of the image."""
+    boxes = functional.clamp_bounding_boxes(sample["boxes"]) if len(sample["boxes"]) else sample["boxes"]
+    sides = boxes[:, 2:] - boxes[:, :2]
+    kept = (sides >= SMALLEST_SIDE).all(dim=1)
+    return sample | {"boxes": tv_tensors.wrap(boxes[kept], like=boxes), "labels": sample["labels"][kept]}
+
+
+class Sized(nn.Module):
+    """Scales as a step says, one of its sizes at random."""
+
+    def __init__(self, step: Resize | ShortestSide) -> None:
+        super().__init__()
+        self._step = step
+
+    def forward(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """The sample in its new size."""
+        step = self._step
+        if isinstance(step, ShortestSide):
+            chosen = step.sizes[int(torch.randint(len(step.sizes), ()))]
+            step = ShortestSide((chosen,), step.longest)
+        size = list(size_for(step, *sample["image"].shape[-2:]))
+        return {
+            "image": functional.resize(sample["image"], size, antialias=True),
+            "boxes": functional.resize(sample["boxes"], size),
+            "labels": sample["labels"],
+        }
+
+
+class CutOut(nn.Module):
+    """Cuts out a part of random size. Boxes that it cuts away are dropped."""
+
+    def __init__(self, step: SizedCrop) -> None:
+        super().__init__()
+        self._step = step
+
+    def forward(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """The part."""
+        height, width = sample["image"].shape[-2:]
+        tall, wide = (self._side(height), self._side(width))
+        top, left = _below(height - tall + 1), _below(width - wide + 1)
+        cut = {
+            "image": functional.crop(sample["image"], top, left, tall, wide),
+            "boxes": functional.crop(sample["boxes"], top, left, tall, wide),
+            "labels": sample["labels"],
+        }
+        return keep_visible(cut)
+
+    def _side(self, most: int) -> int:
+        low = min(self._step.smallest, most)
+        return low + _below(min(self._step.largest, most) - low + 1)
+
+
+class BoxCrop(nn.Module):
+    """torchvision's crop by overlap, where there is a box to overlap."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._crop = v2.RandomIoUCrop()
+
+    def forward(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """The part of the sample."""
+        if not len(sample["boxes"]):
+            return sample
+        cropped: dict[str, Any] = self._crop(sample)
+        return keep_visible(cropped)
+
+
+def _transform(step: Step) -> Any:
+    match step:
+        case Distort(probability):
+            return v2.RandomApply([v2.RandomPhotometricDistort(p=0.5)], probability)
+        case ZoomOut(probability):
+            return v2.RandomZoomOut(fill=0, p=probability)
+        case IouCrop(probability):
+            return v2.RandomApply([BoxCrop()], probability)
+        case Flip(probability):
+            return v2.RandomHorizontalFlip(probability)
+        case Either(first, second):
+            return v2.RandomChoice([build_steps(first), build_steps(second)])
+        case SizedCrop():
+            return CutOut(step)
+        case _:
+            return Sized(step)
+
+
+def _below(limit: int) -> int:
+    return int(torch.randint(max(1, limit), ()))
+
+
+def as_sample(image: Tensor, boxes: Tensor, labels: Tensor) -> dict[str, Any]:
+    """An image (3, height, width) with boxes (n, 4) by corners, for the transforms."""
+    size = (image.shape[-2], image.shape[-1])
+    framed = tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=size)  # type: ignore[call-overload, unused-ignore]
+    return {"image": tv_tensors.Image(image), "boxes": framed, "labels": labels}

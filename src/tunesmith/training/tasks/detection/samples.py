@@ -1,0 +1,206 @@
+"""Chooses the images that a detector learns from, measures on and predicts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.data.coco_data import CocoData
+from tunesmith.data.errors import DatasetError
+from tunesmith.data.image_files import ImageFiles
+from tunesmith.data.pulled import PulledFolder
+from tunesmith.protocol import Cause, DatasetInput
+from tunesmith.training.failures import JobError
+from tunesmith.training.run import Run
+from tunesmith.training.tasks.datasets import at_hand, fetched
+from tunesmith.training.tasks.splitting import hold_out, overlap
+
+_ANNOTATED = "coco"
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What is known of an image, with a row an object.
+
+    Attributes:
+        boxes: (n, 4) left, top, right, bottom in pixels of the upright image.
+        labels: (n,) indices of classes.
+        crowd: (n,) whether it stands for a crowd, neither to be found nor to be missed.
+        areas: (n,) in square pixels, as the annotations have them.
+    """
+
+    boxes: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    crowd: NDArray[np.bool_]
+    areas: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """A dataset with boxes, whose arrays loading processes share.
+
+    Attributes:
+        name: of the dataset.
+        data: images and annotations.
+        classes: the categories' names, in the order of their ids.
+    """
+
+    name: str
+    data: CocoData
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The categories' names, in the order of their ids, which may have gaps."""
+        return tuple(one.name for one in self.data.annotated.categories)
+
+    @property
+    def category_ids(self) -> tuple[int, ...]:
+        """The categories' ids, in the order of the classes."""
+        return tuple(one.id for one in self.data.annotated.categories)
+
+    def samples(self) -> list["DetectionSample"]:
+        """All images, those without objects too."""
+        images = zip(self.data.paths, self.data.annotated.images, strict=True)
+        return [
+            DetectionSample(path, image.name, image.id, self, index)
+            for index, (path, image) in enumerate(images)
+        ]
+
+
+@dataclass(frozen=True)
+class DetectionSample:
+    """An image.
+
+    Attributes:
+        path: the file.
+        name: as its dataset calls it.
+        image_id: COCO's, or the image's number where nothing is annotated.
+        source: the dataset that knows its objects; None where nothing is known.
+        place: the image's index in that dataset.
+    """
+
+    path: Path
+    name: str
+    image_id: int | str
+    source: Annotated | None = None
+    place: int = 0
+
+    def objects(self) -> Objects:
+        """What is in the image; nothing where nothing is known."""
+        if self.source is None:
+            nothing = np.zeros(0)
+            return Objects(np.zeros((0, 4)), nothing.astype(np.int64), nothing.astype(np.bool_), nothing)
+        found = self.source.data.annotated
+        rows = found.rows(self.place)
+        part = slice(rows.start, rows.stop)
+        return Objects(found.boxes[part], found.category_of[part], found.crowd[part], found.areas[part])
+
+
+@dataclass(frozen=True)
+class TrainingSamples:
+    """The samples of a training. `validation` is empty if there are too few images for any."""
+
+    classes: tuple[str, ...]
+    train: list[DetectionSample]
+    validation: list[DetectionSample]
+
+
+def training_samples(run: Run, seed: int) -> TrainingSamples:
+    """All images of all training datasets, and others to validate on: those of the evaluation dataset, or
+    a tenth of the training images, which is then held out.
+
+    Raises:
+        DatasetError: a dataset cannot be used, or the datasets do not have the same categories.
+        JobError: the job has no training dataset.
+    """
+    if not run.request.train_datasets:
+        raise JobError(Cause.BAD_DATA, "The job has no training dataset.", "Attach one to the experiment.")
+    opened = [open_annotated(run, dataset) for dataset in run.request.train_datasets]
+    for other in opened[1:]:
+        _require_classes(other, opened[0].classes, f"the training dataset {opened[0].name}")
+    classes = opened[0].classes
+    train = [sample for one in opened for sample in one.samples()]
+    if run.request.eval_dataset:
+        validation = labelled_samples(run, classes)
+        if not overlap(validation, train):
+            return TrainingSamples(classes, train, validation)
+        name = run.request.eval_dataset.name
+        run.note(f"The evaluation dataset {name} holds the training images; it is not validated on.")
+    return TrainingSamples(classes, *hold_out(run, train, seed))
+
+
+def labelled_samples(run: Run, classes: tuple[str, ...]) -> list[DetectionSample]:
+    """Images to evaluate on: those of the evaluation dataset, else of an annotated inference dataset.
+
+    Raises:
+        DatasetError: neither is there, or the categories are not the model's.
+    """
+    request = run.request
+    for dataset in (request.eval_dataset, request.inference_dataset):
+        if dataset and dataset.format == _ANNOTATED:
+            opened = open_annotated(run, dataset)
+            _require_classes(opened, classes, "the model")
+            return opened.samples()
+    raise DatasetError("The job has no images to evaluate on. Attach an evaluation dataset in COCO format.")
+
+
+def images_to_predict(run: Run) -> list[DetectionSample]:
+    """Images for inference: of the inference dataset, else of the evaluation or the training datasets.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    request = run.request
+    for dataset in filter(None, (request.inference_dataset, request.eval_dataset, *request.train_datasets)):
+        if samples := _images(run, dataset):
+            return samples
+    raise DatasetError("The job has no images to predict. Attach an inference dataset.")
+
+
+def samples_at_hand(run: Run) -> Iterator[DetectionSample]:
+    """Images of any dataset of the job whose copy is here already; none is fetched."""
+    request = run.request
+    for dataset in filter(None, (request.eval_dataset, request.inference_dataset, *request.train_datasets)):
+        if at_hand(dataset):
+            yield from _images(run, dataset)
+
+
+def open_annotated(run: Run, dataset: DatasetInput) -> Annotated:
+    """A dataset in COCO format, fetched first if its copy is not here.
+
+    Raises:
+        StoppedError: asked to stop while fetching.
+        DatasetError: it cannot be used.
+        StorageError: it cannot be fetched.
+    """
+    if dataset.format != _ANNOTATED:
+        raise DatasetError(
+            f"The dataset {dataset.name} has the format {dataset.format}, which holds no boxes; "
+            f"attach one in the format {_ANNOTATED}."
+        )
+    return Annotated(dataset.name, CocoData.open(fetched(run, dataset).folder))
+
+
+def _images(run: Run, dataset: DatasetInput) -> list[DetectionSample]:
+    if dataset.format == _ANNOTATED:
+        return open_annotated(run, dataset).samples()
+    folder = PulledFolder(fetched(run, dataset).folder)
+    root = folder.extracted / "images"
+    return [
+        DetectionSample(path, str(path.relative_to(root)), index)
+        for index, path in enumerate(ImageFiles(root).paths, start=1)
+    ]
+
+
+def _require_classes(found: Annotated, wanted: Sequence[str], whose: str) -> None:
+    if found.classes != tuple(wanted):
+        raise DatasetError(
+            f"The dataset {found.name} has other categories ({_listed(found.classes)}) than {whose} "
+            f"({_listed(wanted)}); give it the same names in the order of their ids."
+        )
+
+
+def _listed(classes: Sequence[str]) -> str:
+    return f"{len(classes)}: {', '.join(classes[:5])}" + (", ..." if len(classes) > 5 else "")

@@ -1,0 +1,54 @@
+"""What trains a detector."""
+
+from typing import cast
+
+import torch
+from torch import Tensor
+from torchvision.utils import draw_bounding_boxes, make_grid
+
+from tunesmith.networks.layers.detector import Detector
+from tunesmith.training.engine.training import Training
+from tunesmith.training.tasks.detection.batches import DetectionBatch
+from tunesmith.training.tasks.image_format import ImageFormat
+
+_SHOWN = 9
+_PARTS = ("loss_bbox", "loss_giou")
+
+
+class DetectionTraining(Training[DetectionBatch]):
+    """A detector and its losses.
+
+    Args:
+        model: the detector.
+        form: what its images look like.
+    """
+
+    def __init__(self, model: Detector, form: ImageFormat) -> None:
+        super().__init__(model)
+        self._form = form
+
+    def forward(self, batch: DetectionBatch) -> dict[str, Tensor]:
+        """The loss; of it the parts of the classes and of the boxes, over all layers."""
+        found = cast("Detector", self.model).losses(batch.images, batch.targets())
+        parts = {
+            name: _sum([value for key, value in found.items() if key.startswith(name)]) for name in _PARTS
+        }
+        loss = _sum(list(found.values()))
+        boxes, overlap = (part.to(loss.device) for part in parts.values())
+        return {"loss": loss, "loss_class": loss - boxes - overlap, "loss_bbox": boxes, "loss_giou": overlap}
+
+    def preview(self, batch: DetectionBatch) -> Tensor | None:
+        """The first images of a batch with their boxes."""
+        pictures = []
+        for image, target in zip(batch.images[:_SHOWN], batch.targets(), strict=False):
+            picture = self._form.restore(image[: self._form.channels].cpu())
+            height, width = picture.shape[-2:]
+            boxes = target["boxes"].cpu() * torch.tensor([width, height, width, height])
+            corners = torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], dim=1)
+            shown = picture.expand(3, -1, -1)
+            pictures.append(draw_bounding_boxes(shown, corners, colors="lime") if len(corners) else shown)
+        return cast("Tensor", make_grid(pictures, nrow=3)) if pictures else None
+
+
+def _sum(losses: list[Tensor]) -> Tensor:
+    return torch.stack(losses).sum() if losses else torch.zeros(())

@@ -1,0 +1,39 @@
+"""What the tests of detection share: a small spec, and scenes of digits with boxes."""
+
+from pathlib import Path
+
+from tunesmith.data.scenes import compose, write_scenes
+
+COCO = "object_detection coco"
+DIGITS = (0, 1)
+SIZE = 96
+SMALL_BOXES = {
+    "model.backbone": "test_byobnet",
+    "model.hidden_dim": 64,
+    "model.nheads": 4,
+    "model.dim_feedforward": 128,
+    "model.dec_layers": 2,
+    "model.num_queries": 30,
+    "model.num_select": 30,
+    "model.dn_number": 20,
+    "model.expansion": 0.5,
+    "dataset.augmentation.train_spatial_size": [SIZE, SIZE],
+    "dataset.augmentation.eval_spatial_size": [SIZE, SIZE],
+    "dataset.augmentation.multi_scales": [],
+    "dataset.augmentation.distortion_prob": 0.0,
+    "dataset.augmentation.iou_crop_prob": 0.0,
+    "dataset.batch_size": 8,
+    "dataset.workers": 1,
+    "train.activation_checkpoint": False,
+    "train.num_epochs": 1,
+    "train.optim.lr": 1e-3,
+    "train.optim.lr_backbone": 1e-3,
+    "train.precision": "fp32",
+}
+"""A spec of rtdetr that trains within seconds on a few dozen scenes."""
+
+
+def write_boxed_scenes(folder: Path, count: int, split: str = "train", seed: int = 0) -> None:
+    """Scenes with noughts and ones; the category ids are 1 and 2."""
+    drawn = compose(count, digits=DIGITS, size=(SIZE, SIZE), split=split, seed=seed)  # type: ignore[arg-type]
+    write_scenes(folder, drawn)
