@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import structlog
@@ -15,15 +15,11 @@ Logged = Callable[[], list[str]]
 
 
 @pytest.fixture(params=["console", "json"])
-def logged(request: pytest.FixtureRequest) -> Iterator[Logged]:
+def logged(request: pytest.FixtureRequest, logs_put_back: None) -> Logged:
     """Lines logged so far, in either form."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
     stream = io.StringIO()
     configure_logs(Settings(log_format=request.param), stream)
-    yield lambda: stream.getvalue().splitlines()
-    root.handlers[:], root.level = before
-    structlog.reset_defaults()
+    return lambda: stream.getvalue().splitlines()
 
 
 def test_a_line_tells_the_event_its_time_and_its_request(logged: Logged) -> None:

@@ -17,7 +17,9 @@ Refused = Callable[..., str]
 
 
 @pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logs_put_back: None
+) -> Refused:
     """What `serve` says when it cannot start with these variables."""
 
     def said(**environment: str) -> str:
