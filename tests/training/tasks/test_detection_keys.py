@@ -183,7 +183,7 @@ def test_frozen_parts_do_not_learn(bench):
     ("parts", "slow"),
     [
         (["backbone.0"], "backbone."),
-        (["transformer.decoder"], "decoder."),
+        (["transformer.decoder"], "decoder"),
         (["sampling_offsets"], "_offsets"),
     ],
 )
