@@ -10,6 +10,7 @@ from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.features import MAPS, FeatureMaps, feature_maps
 from tunesmith.specs import SpecError, SpecProblem
 
+_DILATED = 16  # stride of the last stage, where it is to be that of the one before
 _FIRST_STRIDE = 4  # of stage 0: a stage halves the map of the one before
 
 
@@ -29,15 +30,24 @@ class Pyramid(nn.Module):
         self.maps = maps
         self._stages = tuple(stages)
         self.channels = tuple(maps.widths[stage] for stage in stages)
-        self.strides = tuple(_FIRST_STRIDE << stage for stage in stages)
+        own = [_FIRST_STRIDE << stage for stage in range(MAPS)] if maps.flat else maps.strides
+        self.strides = tuple(own[stage] for stage in stages)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (batch, 3, height, width) to maps (batch, channels, height / stride, width / stride)."""
         maps = self.maps(images)
-        return [_sized(maps[stage], images, 4 << stage) for stage in self._stages]
+        chosen = zip(self._stages, self.strides, strict=True)
+        return [_sized(maps[stage], images, stride) for stage, stride in chosen]
 
 
-def build_pyramid(name: str, stages: Sequence[int], size: tuple[int, int], keys: tuple[str, str]) -> Pyramid:
+def build_pyramid(
+    name: str,
+    stages: Sequence[int],
+    size: tuple[int, int],
+    keys: tuple[str, str],
+    *,
+    dilated: bool = False,
+) -> Pyramid:
     """The backbone with random weights.
 
     Args:
@@ -45,12 +55,14 @@ def build_pyramid(name: str, stages: Sequence[int], size: tuple[int, int], keys:
         stages: which stages to give, from 0 to 3.
         size: height and width of the images in pixels, for backbones that must know it.
         keys: the spec's keys of the name and of the stages, for messages.
+        dilated: the last stage keeps the stride of the one before.
 
     Raises:
         SpecError: timm has no such model, or it cannot give these stages.
     """
     require_stages(stages, keys[1])
-    return Pyramid(feature_maps(backbone_of(name).timm_name, size, keys[0]), stages)
+    options = {"output_stride": _DILATED} if dilated else {}
+    return Pyramid(feature_maps(backbone_of(name).timm_name, size, keys[0], options=options), stages)
 
 
 def require_stages(stages: Sequence[int], key: str) -> None:

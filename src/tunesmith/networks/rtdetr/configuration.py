@@ -7,7 +7,7 @@ from transformers import RTDetrResNetConfig, RTDetrV2Config
 from transformers.activations import ACT2CLS
 
 from tunesmith.networks.rtdetr.backbone import Backbone
-from tunesmith.networks.rtdetr.losses import loss_keys
+from tunesmith.networks.rtdetr.losses import loss_weights
 from tunesmith.networks.rtdetr.spec import Model, RtdetrSpec
 from tunesmith.specs import SpecError, SpecProblem
 
@@ -52,7 +52,7 @@ def configuration(spec: RtdetrSpec, num_classes: int, backbone: Backbone) -> RTD
         decoder_attention_heads=model.nheads,
         num_denoising=model.dn_number,
         auxiliary_loss=model.aux_loss,
-        **loss_keys(model),
+        **loss_weights(model).keys(),
     )
 
 

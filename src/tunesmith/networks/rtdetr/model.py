@@ -14,12 +14,13 @@ from transformers.models.rt_detr_v2.modeling_rt_detr_v2 import (
 
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
 from tunesmith.networks.layers.detector import Detector, Predictions, Target
+from tunesmith.networks.layers.set_losses import SetLosses, layer_inputs
 from tunesmith.networks.published import renamed
 from tunesmith.networks.rtdetr.adapter import settings
 from tunesmith.networks.rtdetr.backbone import Backbone, build_backbone
 from tunesmith.networks.rtdetr.configuration import configuration
 from tunesmith.networks.rtdetr.foundation import Foundation
-from tunesmith.networks.rtdetr.losses import Losses, build_losses, criterion, loss_inputs
+from tunesmith.networks.rtdetr.losses import build_losses, criterion
 from tunesmith.networks.rtdetr.spec import RtdetrSpec
 
 __all__ = ["build", "checkpoint_filter_fn", "criterion", "settings"]
@@ -35,7 +36,7 @@ class RtDetr(Detector):
 
     head_names = ("net.decoder.class_embed.", "net.enc_score_head.", "net.denoising_class_embed.")
 
-    def __init__(self, net: Any, criterion: Losses, layer: int, foundation: Foundation | None) -> None:
+    def __init__(self, net: Any, criterion: SetLosses, layer: int, foundation: Foundation | None) -> None:
         super().__init__()
         self.net, self.foundation = net, foundation
         self._criterion = [criterion]  # a list: it holds no weights of the model
@@ -51,7 +52,13 @@ class RtDetr(Detector):
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses of each layer, of the encoder's proposals, and of the boxes restored from noise."""
         found = self._run(images, list(targets))
-        whole = loss_inputs(found, auxiliary=self.net.config.auxiliary_loss)
+        whole = layer_inputs(
+            found.intermediate_logits,
+            found.intermediate_reference_points,
+            found.denoising_meta_values,
+            auxiliary=self.net.config.auxiliary_loss,
+            proposals=(found.enc_topk_logits, found.enc_topk_bboxes),
+        )
         losses: dict[str, Tensor] = self._criterion[0](whole, list(targets))
         # Distributed training wants every weight in every step, also if no box is there to add noise to.
         if found.denoising_meta_values is None and self.net.config.num_denoising > 0:
