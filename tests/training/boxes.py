@@ -33,6 +33,36 @@ SMALL_BOXES = {
 """A spec of rtdetr that trains within seconds on a few dozen scenes."""
 
 
+_DEFORMABLE = {
+    "model.backbone": "test_byobnet",
+    "model.hidden_dim": 64,
+    "model.nheads": 4,
+    "model.dim_feedforward": 128,
+    "model.enc_layers": 1,
+    "model.dec_layers": 2,
+    "model.num_queries": 30,
+    "model.num_select": 30,
+    "model.dropout_ratio": 0.0,
+    "dataset.augmentation.scales": [SIZE],
+    "dataset.augmentation.train_random_resize": [SIZE],
+    "dataset.augmentation.train_random_crop_min": SIZE,
+    "dataset.augmentation.train_random_crop_max": SIZE,
+    "dataset.augmentation.random_resize_max_size": SIZE,
+    "dataset.augmentation.test_random_resize": SIZE,
+    "dataset.augmentation.horizontal_flip_prob": 0.0,
+    "dataset.batch_size": 8,
+    "dataset.workers": 1,
+    "train.activation_checkpoint": False,
+    "train.num_epochs": 1,
+    "train.optim.lr": 1e-3,
+    "train.optim.lr_backbone": 1e-3,
+    "train.precision": "fp32",
+}
+
+SMALL = {"rtdetr": SMALL_BOXES, "deformable_detr": _DEFORMABLE, "dino": _DEFORMABLE | {"model.dn_number": 20}}
+"""Specs that train within seconds, by network."""
+
+
 def write_boxed_scenes(folder: Path, count: int, split: str = "train", seed: int = 0) -> None:
     """Scenes with noughts and ones; the category ids are 1 and 2."""
     drawn = compose(count, digits=DIGITS, size=(SIZE, SIZE), split=split, seed=seed)  # type: ignore[arg-type]

@@ -53,6 +53,13 @@ class ShortestSide:
 
 
 @dataclass(frozen=True)
+class Jitter:
+    """Scale to between a tenth and twice of what fits into a square of this side (large-scale jitter)."""
+
+    side: int
+
+
+@dataclass(frozen=True)
 class SizedCrop:
     """Cut out a part of random height and width, between two numbers of pixels."""
 
@@ -68,7 +75,7 @@ class Either:
     second: "tuple[Step, ...]"
 
 
-Step = Distort | ZoomOut | IouCrop | Flip | Resize | ShortestSide | SizedCrop | Either
+Step = Distort | ZoomOut | IouCrop | Flip | Resize | ShortestSide | Jitter | SizedCrop | Either
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,13 @@ class Inputs:
     sides: tuple[int, ...] = ()
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of inputs that are not varied; of wide images, where the size differs."""
+        if isinstance(self.evaluation, Resize):
+            return self.evaluation.height, self.evaluation.width
+        return self.padded or (self.evaluation.sizes[0], self.evaluation.longest)
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,8 @@ class DetectorSettings:
         subject: the model in a few words, for messages.
         files: spec keys that name files of weights in the workspace, with the part of the model each fills.
         notes: what the user should know of how the model differs from the published one.
+        balanced: learn from as many images of each dataset, those of small ones several times.
+        threshold: the least confidence of a detection that counts in validation.
     """
 
     inputs: Inputs
@@ -156,6 +172,8 @@ class DetectorSettings:
     subject: str
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    balanced: bool = False
+    threshold: float = 0.0
 
 
 def own_parts(parts: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Feature maps of timm's models, for the networks that look at several of them."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, cast
 
 import timm
@@ -44,6 +45,11 @@ class FeatureMaps(nn.Module):
         self._size, self._rigid = size, rigid or self.flat
         self.widths = tuple(int(facts[index]["num_chs"]) for index in self._indices)
         self.strides = tuple(int(facts[index]["reduction"]) for index in self._indices)
+
+    @property
+    def architecture(self) -> str:
+        """timm's name of the model."""
+        return str(cast("Any", self.net).pretrained_cfg["architecture"])
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """The maps of normalised images (batch, 3, height, width), the finest first."""
@@ -95,6 +101,16 @@ def feature_maps(
         raise _unfit(spec_path, rule, name) from error
 
 
+@cache
+def depth_of(name: str) -> int:
+    """The number of layers of a vision transformer of timm's; 0 for other models, and names it has not."""
+    if not timm.is_model(name) or _patch(name) == 1:
+        return 0
+    with torch.device("meta"):
+        return len(getattr(timm.create_model(name, num_classes=0), "blocks", ()))
+
+
+@cache
 def _patch(name: str) -> int:
     """The side of the patches that a model of a single stride cuts images into; 1 for others."""
     with torch.device("meta"):  # costs neither memory nor random numbers

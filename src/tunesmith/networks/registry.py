@@ -2,7 +2,14 @@
 
 from functools import cache
 
-from tunesmith.networks import classification_pyt, classification_tf2, rtdetr, segformer
+from tunesmith.networks import (
+    classification_pyt,
+    classification_tf2,
+    deformable_detr,
+    dino,
+    rtdetr,
+    segformer,
+)
 from tunesmith.networks.base import Network
 
 
@@ -16,8 +23,8 @@ class UnknownNetworkError(LookupError):
 @cache
 def networks() -> dict[str, Network]:
     """All networks by their name in the API."""
-    known = (classification_pyt.NETWORK, classification_tf2.NETWORK, rtdetr.NETWORK, segformer.NETWORK)
-    return {network.arch: network for network in known}
+    known = (classification_pyt, classification_tf2, deformable_detr, dino, rtdetr, segformer)
+    return {network.NETWORK.arch: network.NETWORK for network in known}
 
 
 def get_network(arch: str) -> Network:

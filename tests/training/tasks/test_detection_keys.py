@@ -1,16 +1,17 @@
 """Each key of model, dataset and train acts, or says why it does not."""
 
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import pytest
 import torch
-from tests.training.boxes import SMALL_BOXES
+from tests.training.boxes import SMALL
 from tests.training.jobs import Bench, nested
+from tests.training.tasks.detection_changes import BESIDE, CHANGES, VARIED
 
 from tunesmith.networks import get_network
 from tunesmith.networks.detection import DetectorSettings
-from tunesmith.networks.rtdetr.model import build, settings
-from tunesmith.networks.rtdetr.spec import RtdetrSpec
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.specs.block import key_facts
 from tunesmith.training.engine.optimizers import build_optimizer
@@ -19,138 +20,78 @@ from tunesmith.training.tasks.detection import settings as engine
 from tunesmith.training.tasks.detection.task import Detection
 
 SECTIONS = ("model.", "dataset.", "train.")
-BASE = SMALL_BOXES | {"train.enable_ema": True}
-VARIED = "dataset.augmentation."
-CHANGES: dict[str, Any] = {
-    "model.pretrained_backbone_path": "a.pth",
-    "model.backbone": "test_convnext",
-    "model.train_backbone": False,
-    "model.num_queries": 20,
-    "model.num_select": 20,
-    "model.num_feature_levels": 4,
-    "model.return_interm_indices": [0, 1, 2],
-    "model.feat_strides": [8, 16, 31],
-    "model.feat_channels": [32, 32, 32],
-    "model.use_encoder_idx": [1, 2],
-    "model.hidden_dim": 32,
-    "model.nheads": 2,
-    "model.dropout_ratio": 0.1,
-    "model.enc_layers": 2,
-    "model.dim_feedforward": 64,
-    "model.pe_temperature": 20,
-    "model.expansion": 1,
-    "model.depth_mult": 2,
-    "model.enc_act": "relu",
-    "model.act": "relu",
-    "model.dec_layers": 3,
-    "model.dn_number": 0,
-    "model.eval_idx": 0,
-    "model.vfl_loss_coef": 3.0,
-    "model.bbox_loss_coef": 3.0,
-    "model.giou_loss_coef": 3.0,
-    "model.class_cost": 3.0,
-    "model.bbox_cost": 3.0,
-    "model.giou_cost": 3.0,
-    "model.alpha": 0.5,
-    "model.gamma": 1.0,
-    "model.aux_loss": False,
-    "model.loss_types": ["focal", "boxes"],
-    "model.backbone_names": ["encoder"],
-    "model.frozen_fm.checkpoint": "fm.pth",
-    "dataset.batch_size": 3,
-    "dataset.workers": 3,
-    "dataset.pin_memory": False,
-    "dataset.num_classes": 4,
-    "dataset.eval_class_ids": [2],
-    f"{VARIED}multi_scales": [64],
-    f"{VARIED}train_spatial_size": [64, 64],
-    f"{VARIED}eval_spatial_size": [64, 64],
-    f"{VARIED}distortion_prob": 0.5,
-    f"{VARIED}iou_crop_prob": 0.5,
-    f"{VARIED}preserve_aspect_ratio": True,
-    "train.seed": 5,
-    "train.num_epochs": 7,
-    "train.checkpoint_interval": 3,
-    "train.validation_interval": 3,
-    "train.freeze": ["encoder"],
-    "train.pretrained_model_path": "b.pth",
-    "train.clip_grad_norm": 1.0,
-    "train.is_dry_run": True,
-    "train.enable_ema": False,
-    "train.ema.decay": 0.5,
-    "train.ema.every_n_steps": 2,
-    "train.ema.validate_original_weights": True,
-    "train.ema.cpu_offload": True,
-    "train.optim.optimizer": "SGD",
-    "train.optim.lr": 0.5,
-    "train.optim.lr_backbone": 0.5,
-    "train.optim.momentum": 0.5,
-    "train.optim.weight_decay": 0.5,
-    "train.optim.lr_scheduler": "StepLR",
-    "train.optim.lr_steps": [3],
-    "train.optim.lr_step_size": 3,
-    "train.optim.lr_decay": 0.5,
-    "train.optim.warmup_steps": 3,
-    "train.precision": "bf16",
-    "train.activation_checkpoint": True,
-    "train.verbose": True,
-}
 
 # The verb reads them from every network's spec, and its own tests show that they act.
 BY_THE_ENGINE = {"train.num_gpus", "train.num_nodes", "train.cudnn.benchmark", "train.cudnn.deterministic"}
 # A foundation model is large: tests of the model build one with a small stand-in.
-ELSEWHERE = {"model.frozen_fm.enabled", "model.frozen_fm.backbone"}
+ELSEWHERE = {"rtdetr": {"model.frozen_fm.enabled", "model.frozen_fm.backbone"}}
+
+TARGETS = [
+    {
+        "boxes": torch.tensor([[0.5, 0.5, 0.2, 0.3], [0.2, 0.3, 0.1, 0.1]]),
+        "class_labels": torch.tensor([1, 0]),
+    },
+    {"boxes": torch.tensor([[0.5, 0.4, 0.2, 0.6]]), "class_labels": torch.tensor([2])},
+]
+
+CASES = [(network, path) for network, changes in CHANGES.items() for path in changes]
 
 
-def spec_of(changes) -> RtdetrSpec:
-    return validate_spec(RtdetrSpec, nested(BASE | changes))
+def spec_of(network: str, changes) -> Any:
+    return validate_spec(get_network(network).spec, nested(SMALL[network] | changes))
 
 
-def observed(changes) -> list[Any]:
+@cache
+def module_of(network: str) -> Any:
+    return import_module(get_network(network).model)
+
+
+def observed(network: str, changes) -> list[Any]:
     """What the task, the engine and the model make of a spec."""
-    spec = spec_of(changes)
-    known: DetectorSettings = settings(spec)
+    spec = spec_of(network, changes)
+    try:
+        known: DetectorSettings = module_of(network).settings(spec)
+        torch.manual_seed(0)
+        model = module_of(network).build(spec, 3).train()
+    except SpecError as error:
+        return [str(error)]
     learning = known.learning
     found: list[Any] = [
         known,
         engine.loop(known, spec),
         engine.optimizer(learning),
         engine.schedule(learning),
-    ]
-    try:
-        model = build(spec, 3).train()
-    except SpecError as error:
-        return [*found, str(error)]
-    losses = model._criterion[0]
-    matcher = losses.matcher
-    found += [
         [(name, tuple(weight.shape), weight.requires_grad) for name, weight in model.named_parameters()],
         [type(part).__name__ for part in model.modules()],
-        [part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)],
-        model.net.config.to_dict(),
-        (losses.losses, losses.weight_dict, losses.alpha, losses.gamma, model._layer),
-        (matcher.class_cost, matcher.bbox_cost, matcher.giou_cost),
+        getattr(model, "_layer", None),
     ]
-    return found
+    images = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0)) + 0.1
+    torch.manual_seed(1)
+    losses = model.losses(images, TARGETS)
+    matcher = model._criterion[0].matcher
+    costs = (matcher.class_cost, matcher.bbox_cost, matcher.giou_cost)
+    return [*found, costs, {name: round(value.item(), 5) for name, value in losses.items()}]
 
 
-@pytest.fixture(scope="module")
-def usual() -> list[Any]:
-    return observed({})
+@cache
+def usual(network: str, beside: str) -> list[Any]:
+    return observed(network, BESIDE.get(beside, {}))
 
 
-@pytest.mark.parametrize("path", CHANGES)
-def test_a_key_acts(path, usual):
-    assert observed({path: CHANGES[path]}) != usual
+@pytest.mark.parametrize(("network", "path"), CASES)
+def test_a_key_acts(network, path):
+    beside = BESIDE.get(path, {})
+    changed = observed(network, beside | {path: CHANGES[network][path]})
+    assert changed != usual(network, path if beside else "")
 
 
-def test_every_key_is_looked_at():
-    acting = {
-        path
-        for path, field in RtdetrSpec.leaves()
-        if path.startswith(SECTIONS) and not key_facts(field).get("x-inert")
-    }
-    assert acting == set(CHANGES) | BY_THE_ENGINE | ELSEWHERE
+@pytest.mark.parametrize("network", CHANGES)
+def test_every_key_is_looked_at(network):
+    leaves = list(get_network(network).spec.leaves())
+    told = [(path, key_facts(field).get("x-inert")) for path, field in leaves]
+    acting = {path for path, inert in told if path.startswith(SECTIONS) and not inert}
+    assert acting == set(CHANGES[network]) | BY_THE_ENGINE | ELSEWHERE.get(network, set())
+    assert sum(bool(inert) for _, inert in told) <= 0.15 * len(told)
 
 
 @pytest.mark.parametrize(
@@ -164,17 +105,18 @@ def test_every_key_is_looked_at():
 )
 def test_what_cannot_be_used_is_refused(bench, changes, rule):
     with pytest.raises(SpecError, match=rule):
-        training_of(bench, changes)
+        training_of(bench, "rtdetr", changes)
 
 
-def training_of(bench: Bench, changes) -> Training[Any]:
-    run = bench.prepare("train", {}, network="rtdetr")
-    task = Detection(run, get_network("rtdetr"), spec_of(changes), ("zero", "one"))
+def training_of(bench: Bench, network: str, changes) -> Training[Any]:
+    run = bench.prepare("train", {}, network=network)
+    task = Detection(run, get_network(network), spec_of(network, changes), ("zero", "one"))
     return task.training(task.build_model())
 
 
-def test_frozen_parts_do_not_learn(bench):
-    training = training_of(bench, {"train.freeze": ["backbone", "decoder.layers.0"]})
+@pytest.mark.parametrize("network", CHANGES)
+def test_frozen_parts_do_not_learn(bench, network):
+    training = training_of(bench, network, {"train.freeze": ["backbone", "decoder.layers.0"]})
     for name, weight in training.named_parameters():
         assert weight.requires_grad != ("backbone" in name or "decoder.layers.0" in name), name
 
@@ -188,12 +130,45 @@ def test_frozen_parts_do_not_learn(bench):
     ],
 )
 def test_parts_of_the_published_names_have_their_own_rate(bench, parts, slow):
-    keys = {"model.backbone_names": parts, "train.optim.lr_backbone": 0.5}
-    known = settings(spec_of(keys))
-    training = training_of(bench, keys)
-    optimizer = build_optimizer(training, engine.optimizer(known.learning), fused=False)
-    names = {id(weight): name for name, weight in training.named_parameters()}
-    groups = {group["lr"]: [names[id(one)] for one in group["params"]] for group in optimizer.param_groups}
+    groups = rates(bench, "rtdetr", {"model.backbone_names": parts, "train.optim.lr_backbone": 0.5})
     assert set(groups) == {0.5, 1e-3}
     assert all(slow in name for name in groups[0.5])
     assert not any(slow in name for name in groups[1e-3])
+
+
+@pytest.mark.parametrize("network", ["deformable_detr", "dino"])
+def test_projections_have_a_share_of_the_rate(bench, network):
+    groups = rates(bench, network, {"train.optim.lr_backbone": 0.5, "train.optim.lr_linear_proj_mult": 0.2})
+    assert set(groups) == {0.5, 1e-3, 2e-4}
+    assert all("backbone" in name for name in groups[0.5])
+    assert {name.split(".")[-2] for name in groups[2e-4]} <= {"reference_points", "sampling_offsets"}
+
+
+def test_early_layers_of_a_vision_transformer_learn_slower(bench):
+    keys = {"model.backbone": "test_vit", "train.optim.layer_decay_rate": 0.5, "train.optim.lr_backbone": 1.0}
+    groups = rates(bench, "dino", keys)
+    found = {
+        name.removeprefix("model.image.backbone.maps.net."): lr
+        for lr, names in groups.items()
+        for name in names
+    }
+    depth = len({name.split(".")[1] for name in found if name.startswith("blocks.")})
+    assert found["pos_embed"] == found["patch_embed.proj.weight"] == 0.5 ** (depth + 1)
+    assert [found[f"blocks.{layer}.norm1.weight"] for layer in range(depth)] == [
+        0.5 ** (depth - layer) for layer in range(depth)
+    ]
+    assert found["norm.weight"] == 1.0
+
+
+def rates(bench: Bench, network: str, keys) -> dict[float, list[str]]:
+    """The names of the weights by learning rate."""
+    training = training_of(bench, network, keys)
+    known = module_of(network).settings(spec_of(network, keys))
+    optimizer = build_optimizer(training, engine.optimizer(known.learning), fused=False)
+    names = {id(weight): name for name, weight in training.named_parameters()}
+    return {
+        lr: [
+            names[id(one)] for group in optimizer.param_groups if group["lr"] == lr for one in group["params"]
+        ]
+        for lr in {group["lr"] for group in optimizer.param_groups}
+    }

@@ -113,6 +113,7 @@ def layer_inputs(
     noise: Mapping[str, Any] | None,
     *,
     auxiliary: bool,
+    always_restored: bool = False,
     proposals: tuple[Tensor, Tensor] | None = None,
 ) -> dict[str, Any]:
     """What the losses take of all layers of a decoder.
@@ -122,6 +123,7 @@ def layer_inputs(
         boxes: (batch, layers, candidates, 4).
         noise: how many candidates are noisy, and which objects they are to restore; None if none is.
         auxiliary: whether layers before the last have losses too, and what is restored from noise.
+        always_restored: whether the last layer restores from noise where no other layer has losses.
         proposals: logits and boxes of the encoder, with a loss as of a layer.
     """
     if noise:
@@ -132,8 +134,9 @@ def layer_inputs(
         whole["auxiliary_outputs"] = _pairs(logits[:, :-1], boxes[:, :-1])
         if proposals:
             whole["auxiliary_outputs"].append({"logits": proposals[0], "pred_boxes": proposals[1]})
-    if noise and auxiliary:
-        whole["dn_auxiliary_outputs"] = _pairs(noisy_logits, noisy_boxes)
+    if noise and (auxiliary or always_restored):
+        first = 0 if auxiliary else -1
+        whole["dn_auxiliary_outputs"] = _pairs(noisy_logits[:, first:], noisy_boxes[:, first:])
         whole["denoising_meta_values"] = noise
     return whole
 

@@ -148,7 +148,10 @@ def fit(model: nn.Module, found: Mapping[str, Tensor], ignore: tuple[str, ...] =
     prefixes = ["", *(first + second for first in _PREFIXES for second in ("", *_PREFIXES))]
     named = max((_without(one, found) for one in prefixes), key=lambda one: _agreeing(one, wanted))
     if _agreeing(named, wanted) < len(wanted):
-        named = max(named, _converted(model, named), key=lambda one: _agreeing(one, wanted))
+        # A library may have put a prefix before some of its names alone: it also gets them as they are.
+        published = (named,) if len(named) == len(found) else (named, dict(found))
+        converted = (_converted(model, one) for one in published)
+        named = max((named, *converted), key=lambda one: _agreeing(one, wanted))
     matched = {
         name: named[name] for name in wanted if name in named and named[name].shape == wanted[name].shape
     }

@@ -14,6 +14,7 @@ from tunesmith.networks.detection import (
     Either,
     Flip,
     IouCrop,
+    Jitter,
     Resize,
     ShortestSide,
     SizedCrop,
@@ -23,6 +24,8 @@ from tunesmith.networks.detection import (
 
 SMALLEST_SIDE = 1.0
 """Of a box in pixels, after the image was varied: what is smaller was cut away."""
+
+_JITTER = (0.1, 2.0)  # large-scale jitter of Ghiasi et al. 2021
 
 
 def build_steps(steps: Sequence[Step]) -> nn.Module:
@@ -122,6 +125,8 @@ def _transform(step: Step) -> Any:
             return v2.RandomHorizontalFlip(probability)
         case Either(first, second):
             return v2.RandomChoice([build_steps(first), build_steps(second)])
+        case Jitter(side):
+            return v2.ScaleJitter((side, side), _JITTER)
         case SizedCrop():
             return CutOut(step)
         case _:

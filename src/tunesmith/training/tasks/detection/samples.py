@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,15 @@ def training_samples(run: Run, seed: int) -> TrainingSamples:
         name = run.request.eval_dataset.name
         run.note(f"The evaluation dataset {name} holds the training images; it is not validated on.")
     return TrainingSamples(classes, *hold_out(run, train, seed))
+
+
+def balanced(samples: Sequence[DetectionSample]) -> list[DetectionSample]:
+    """As many samples of each dataset, those of small ones repeated."""
+    groups: dict[int, list[DetectionSample]] = {}
+    for sample in samples:
+        groups.setdefault(id(sample.source), []).append(sample)
+    most = max((len(group) for group in groups.values()), default=0)
+    return [sample for group in groups.values() for sample in islice(cycle(group), most)]
 
 
 def labelled_samples(run: Run, classes: tuple[str, ...]) -> list[DetectionSample]:

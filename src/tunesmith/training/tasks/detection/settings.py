@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from tunesmith.networks.detection import DetectorSettings, Learning, Resize
+from tunesmith.networks.detection import DetectorSettings, Learning
 from tunesmith.specs import Block, SpecError, SpecProblem
 from tunesmith.training.engine.settings import (
     LoopSettings,
@@ -27,11 +27,7 @@ def check(settings: DetectorSettings, classes: int) -> None:
 
 def image_format(settings: DetectorSettings) -> ImageFormat:
     """What images that are not varied look like to the model, where all of them have one size."""
-    sizing = settings.inputs.evaluation
-    if isinstance(sizing, Resize):
-        height, width = sizing.height, sizing.width
-    else:
-        height, width = settings.inputs.padded or (sizing.sizes[0], sizing.longest)
+    height, width = settings.inputs.size
     return ImageFormat(height, width, settings.inputs.mean, settings.inputs.std)
 
 

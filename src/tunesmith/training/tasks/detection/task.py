@@ -28,6 +28,7 @@ from tunesmith.training.tasks.detection.predictions import InferenceReport, Show
 from tunesmith.training.tasks.detection.samples import (
     DetectionSample,
     TrainingSamples,
+    balanced,
     images_to_predict,
     labelled_samples,
     samples_at_hand,
@@ -113,6 +114,8 @@ class Detection(Task[DetectionBatch]):
             self.run.note("train.is_dry_run: one batch is trained and validated.")
             most = self.settings.batch_size
             train, validation = train[:most], validation[:most]
+        if self.settings.balanced:
+            train = balanced(train)
         learnt, measured = self._images(train), self._images(validation)
         inputs = self.settings.inputs
         counts = f"{len(train)} images to learn from, {len(validation)} to validate on"
@@ -133,7 +136,7 @@ class Detection(Task[DetectionBatch]):
     def meter(self) -> DetectionMeter:
         """Loss, COCO's figures, average precision by class."""
         assert self._samples is not None  # noqa: S101 - trainings alone ask
-        return self._meter(self._samples.validation)
+        return self._meter(self._samples.validation, self.settings.threshold)
 
     def loop(self) -> LoopSettings:
         """From the sections train and dataset."""

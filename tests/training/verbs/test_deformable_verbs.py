@@ -1,0 +1,158 @@
+"""Detectors with deformable attention from training to predictions: they learn, and every action agrees."""
+
+import json
+import threading
+from uuid import uuid4
+
+import pytest
+from tests.training.boxes import COCO, DIGITS, SMALL, write_boxed_scenes
+from tests.training.comparing import differences
+from tests.training.jobs import Bench, Finished
+from tests.training.stopping import counting
+
+from tunesmith.data.scenes import NAMES, archive, compose, png
+from tunesmith.protocol import DatasetInput
+from tunesmith.specs import SpecError
+from tunesmith.training.actions import run_action
+from tunesmith.training.engine.checkpoints import load_checkpoint
+from tunesmith.training.failures import StoppedError
+
+# What each reaches after a few epochs, on scenes with digits that it has not seen.
+ENOUGH = {"deformable_detr": (10, 0.35)}
+SIZED = "dataset.augmentation."
+
+
+@pytest.fixture(scope="module")
+def scenes(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, DatasetInput]:
+    """Datasets to learn from (train) and to measure on (val)."""
+    folder = tmp_path_factory.mktemp("boxes")
+    write_boxed_scenes(folder / "train", 96)
+    write_boxed_scenes(folder / "val", 24, "val")
+    return {name: bench.dataset(folder / name, f"deformed-{name}", COCO) for name in ("train", "val")}
+
+
+@pytest.fixture(scope="module", params=ENOUGH)
+def detector(bench: Bench, scenes, request) -> Finished:
+    """A small model, trained until it is clearly good."""
+    epochs, _ = ENOUGH[request.param]
+    return train(bench, scenes, request.param, {"train.num_epochs": epochs, "train.validation_interval": 5})
+
+
+@pytest.fixture(scope="module")
+def exported(bench: Bench, detector: Finished, scenes) -> Finished:
+    return run(bench, "export", detector, detector, "model_best.pth", eval_dataset=scenes["val"])
+
+
+def train(bench: Bench, scenes, network: str, changes, **request) -> Finished:
+    datasets = {"train_datasets": (scenes["train"],), "eval_dataset": scenes["val"]}
+    return bench.run("train", SMALL[network] | changes, network=network, **(datasets | request))
+
+
+def run(
+    bench: Bench, action: str, detector: Finished, parent: Finished, file: str, changes=None, **request
+) -> Finished:
+    # The structure comes from the checkpoint: the job's own spec names another backbone.
+    network = detector.run.request.network
+    specs = SMALL[network] | {"model.backbone": "resnet_50"} | (changes or {})
+    return bench.run(action, specs, network=network, parent=parent.parent(file), **request)
+
+
+def test_it_learns_to_find_digits_that_it_has_never_seen(detector):
+    _, enough = ENOUGH[detector.run.request.network]
+    assert detector.outcome["best_metric"]["name"] == "val_mAP50"
+    assert detector.outcome["metrics"]["val_mAP50"] > enough
+
+
+def test_a_graph_measures_what_the_model_does(bench, detector, exported, scenes):
+    assert {one["batch_size"] for one in exported.outcome["differences"]} == {1, 3}
+    assert exported.outcome["onnx_max_abs_diff"] < 1e-3
+    val = scenes["val"]
+    for parent, file in ((detector, "model_best.pth"), (exported, "model.onnx")):
+        job = run(bench, "evaluate", detector, parent, file, eval_dataset=val)
+        for name in ("val_mAP", "val_mAP50", "val_loss"):
+            usual = detector.outcome["metrics"][name]
+            assert job.outcome["metrics"][name] == pytest.approx(usual, abs=1e-3), (file, name)
+
+
+def test_a_graph_of_another_size_agrees_with_torch(bench, detector, scenes):
+    changes = {"export.input_width": 131, "export.input_height": 90}
+    job = run(bench, "export", detector, detector, "model_best.pth", changes, eval_dataset=scenes["val"])
+    assert job.outcome["input"] == {"name": "inputs", "shape": [3, 90, 131]}
+    assert job.outcome["onnx_max_abs_diff"] < 1e-3
+
+
+def test_an_engine_predicts_what_the_model_does(bench, detector, exported, tmp_path):
+    # Images of another shape than those of the training are filled up.
+    drawn = compose(4, digits=DIGITS, size=(150, 120), split="val", seed=9)
+    images = {f"images/{scene.name}": png(scene.pixels) for scene in drawn}
+    (tmp_path / "images.tar.gz").write_bytes(archive(images))
+    network = detector.run.request.network
+    raw = bench.dataset(tmp_path, f"boxes-raw-{network}", "object_detection raw")
+    engine = run(bench, "gen_trt_engine", detector, exported, "model.onnx")
+    found = []
+    for parent, file in ((detector, "model_best.pth"), (engine, "model.engine")):
+        keys = {"inference.conf_threshold": 0.3}
+        job = run(bench, "inference", detector, parent, file, keys, inference_dataset=raw)
+        whole = json.loads((job.results / "predictions.json").read_text())
+        assert [one["name"] for one in whole["categories"]] == [NAMES[digit] for digit in DIGITS]
+        found.append(
+            {(one["image_id"], one["category_id"], *map(round, one["bbox"])) for one in whole["annotations"]}
+        )
+        assert len(found[-1]) >= 2
+    assert len(found[0] ^ found[1]) <= 2, "rounding alone tells them apart"
+
+
+def test_a_training_that_was_stopped_goes_on_as_if_it_was_not(bench, detector, scenes, tmp_path):
+    network = detector.run.request.network
+    specs = SMALL[network] | {
+        "model.dropout_ratio": 0.1,
+        f"{SIZED}scales": [64, 96],
+        f"{SIZED}train_random_resize": [80, 100],
+        f"{SIZED}train_random_crop_min": 50,
+        f"{SIZED}horizontal_flip_prob": 0.5,
+        f"{SIZED}fixed_padding": False,
+        "train.num_epochs": 2,
+    }
+    write_boxed_scenes(tmp_path / "few", 24)
+    few = bench.dataset(tmp_path / "few", f"few-{network}", COCO)
+    request = {"network": network, "train_datasets": (few,), "eval_dataset": scenes["val"]}
+    request["job_id"] = uuid4()
+    whole = bench.run("train", specs, folder=tmp_path / "whole", **request)
+    # 24 images in batches of 8: in the second epoch.
+    request["job_id"], stop = uuid4(), threading.Event()
+    stopped = bench.prepare("train", specs, folder=tmp_path / "stopped", stop=stop, **request)
+    with counting(stop, 5, validating=False), pytest.raises(StoppedError):
+        run_action(stopped)
+    bench.run("train", specs, folder=tmp_path / "stopped", **request)
+    goes_on = load_checkpoint(stopped.results / "model_latest.pth")
+    straight = load_checkpoint(whole.results / "model_latest.pth")
+    assert not list(differences(goes_on, straight))
+
+
+def test_a_training_begins_with_weights_of_the_workspace(bench, detector, scenes):
+    prefix = detector.run.request.results.location.prefix
+    keys = {
+        "train.pretrained_model_path": f"{prefix}/model_best.pth",
+        "train.optim.lr": 0.0,
+        "train.optim.lr_backbone": 0.0,
+        "train.freeze": ["backbone"],
+    }
+    job = train(bench, scenes, detector.run.request.network, keys)
+    assert any(note.startswith("train.pretrained_model_path (model_best.pth): ") for note in job.notes)
+    before, after = (one.outcome["metrics"]["val_mAP50"] for one in (detector, job))
+    assert after == pytest.approx(before, abs=0.15)  # batch normalisation goes on averaging
+
+
+@pytest.mark.parametrize("network", ENOUGH)
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({f"{SIZED}scales": []}, "must hold sizes in pixels"),
+        ({f"{SIZED}train_random_crop_min": 97}, "must be at least train_random_crop_min, 97"),
+        ({f"{SIZED}input_std": [0.1, 0.0, 0.1]}, "must hold a number above 0 for each colour"),
+        ({f"{SIZED}input_mean": [0.1]}, "must hold a number for each colour"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(bench, scenes, network, changes, rule):
+    with pytest.raises(SpecError, match=rule):
+        train(bench, scenes, network, changes)
