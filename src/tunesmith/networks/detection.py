@@ -140,6 +140,21 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class Distilling:
+    """How a detector learns from another one.
+
+    Attributes:
+        kind: KL, CE, L1 or L2 compares predictions, FD (smooth L1) or CS (cosine) features.
+        weight: of the comparison.
+        begins: how the names of weights begin that are the teacher's at first, where shapes agree.
+    """
+
+    kind: str = "KL"
+    weight: float = 1.0
+    begins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class DetectorSettings:
     """What the detection task asks of a network's spec.
 
@@ -158,6 +173,7 @@ class DetectorSettings:
         notes: what the user should know of how the model differs from the published one.
         balanced: learn from as many images of each dataset, those of small ones several times.
         threshold: the least confidence of a detection that counts in validation.
+        distilling: how it learns from a teacher.
     """
 
     inputs: Inputs
@@ -174,6 +190,7 @@ class DetectorSettings:
     notes: tuple[str, ...] = ()
     balanced: bool = False
     threshold: float = 0.0
+    distilling: Distilling = Distilling()
 
 
 def own_parts(parts: Sequence[str]) -> tuple[str, ...]:

@@ -60,6 +60,8 @@ _RTDETR: dict[str, Any] = {
     "model.act": "relu",
     "model.dn_number": 0,
     "model.eval_idx": 0,
+    "model.load_teacher_enc_dec": True,
+    "model.distillation_loss_coef": 3.0,
     "model.vfl_loss_coef": 3.0,
     "model.class_cost": 3.0,
     "model.bbox_cost": 3.0,
@@ -109,6 +111,7 @@ _DEFORMABLE: dict[str, Any] = {
 
 _DINO: dict[str, Any] = {
     "model.interm_loss_coef": 3.0,
+    "model.distillation_loss_coef": 3.0,
     "model.no_interm_box_loss": True,
     "model.pre_norm": True,
     "model.two_stage_type": "no",

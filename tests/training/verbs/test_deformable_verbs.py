@@ -11,14 +11,15 @@ from tests.training.jobs import Bench, Finished
 from tests.training.stopping import counting
 
 from tunesmith.data.scenes import NAMES, archive, compose, png
+from tunesmith.networks import get_network
 from tunesmith.protocol import DatasetInput
-from tunesmith.specs import SpecError
+from tunesmith.specs import Action, SpecError
 from tunesmith.training.actions import run_action
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.failures import StoppedError
 
 # What each reaches after a few epochs, on scenes with digits that it has not seen.
-ENOUGH = {"deformable_detr": (10, 0.35)}
+ENOUGH = {"deformable_detr": (10, 0.35), "dino": (8, 0.4)}
 SIZED = "dataset.augmentation."
 
 
@@ -141,6 +142,19 @@ def test_a_training_begins_with_weights_of_the_workspace(bench, detector, scenes
     assert any(note.startswith("train.pretrained_model_path (model_best.pth): ") for note in job.notes)
     before, after = (one.outcome["metrics"]["val_mAP50"] for one in (detector, job))
     assert after == pytest.approx(before, abs=0.15)  # batch normalisation goes on averaging
+
+
+def test_a_student_with_a_teacher_is_no_worse_than_alone(bench, detector, scenes):
+    network = detector.run.request.network
+    if Action.DISTILL not in get_network(network).actions:
+        pytest.skip(f"{network} has no distillation")
+    student = SMALL[network] | {"model.dec_layers": 1, "model.num_feature_levels": 3, "train.num_epochs": 3}
+    student |= {"model.return_interm_indices": [1, 2, 3]}
+    datasets = {"train_datasets": (scenes["train"],), "eval_dataset": scenes["val"]}
+    alone = bench.run("train", student, network=network, **datasets)
+    parent = detector.parent("model_best.pth")
+    taught = bench.run("distill", student, network=network, parent=parent, **datasets)
+    assert taught.outcome["best_metric"]["value"] >= alone.outcome["best_metric"]["value"]
 
 
 @pytest.mark.parametrize("network", ENOUGH)

@@ -234,6 +234,47 @@ def test_a_training_begins_with_weights_of_the_workspace(bench, detector, scenes
     )
 
 
+def test_a_student_with_a_teacher_is_no_worse_than_alone(bench, detector, scenes):
+    student = SMALL_BOXES | {"model.hidden_dim": 32, "model.dec_layers": 1, "train.num_epochs": 4}
+    datasets = {"train_datasets": (scenes["train"],), "eval_dataset": scenes["val"]}
+    alone = bench.run("train", student, network="rtdetr", **datasets)
+    parent = detector.parent("model_best.pth")
+    taught = bench.run("distill", student, network="rtdetr", parent=parent, **datasets)
+    assert taught.outcome["best_metric"]["value"] >= alone.outcome["best_metric"]["value"]
+    apart = [
+        event.values["train_teacher"]
+        for event in taught.events
+        if isinstance(event, Metrics) and "train_teacher" in event.values
+    ]
+    assert apart[-1] < apart[0]
+    assert any(note.startswith("The teacher is RT-DETR with test_byobnet") for note in taught.notes)
+    # The checkpoint is the student's alone.
+    state = load_checkpoint(taught.results / "model_latest.pth")
+    assert state["extras"] == {}
+    assert state["spec"]["model"]["hidden_dim"] == 32
+
+
+def test_a_student_begins_with_what_its_teacher_decodes_by(bench, detector, scenes):
+    keys = {
+        "model.load_teacher_enc_dec": True,
+        "distill.loss_type": "FD",
+        "distill.pretrained_teacher_model_path": "teachers/boxes.pth",
+        "distill.teacher": nested(SMALL_BOXES)["model"],
+        "train.optim.lr": 0.0,
+        "train.optim.lr_backbone": 0.0,
+    }
+    target = bench.workspace.path / "teachers" / "boxes.pth"
+    target.parent.mkdir(exist_ok=True)
+    weights = load_checkpoint(detector.results / "model_best.pth")["model"]
+    torch.save(weights, target)
+    datasets = {"train_datasets": (scenes["train"],), "eval_dataset": scenes["val"]}
+    job = bench.run("distill", SMALL_BOXES | keys, network="rtdetr", **datasets)
+    begun = load_checkpoint(job.results / "model_latest.pth")["model"]
+    same = {name for name, value in weights.items() if torch.equal(value, begun[name])}
+    assert "net.decoder.layers.0.self_attn.o_proj.weight" in same
+    assert not any(name.startswith("net.backbone.") and name.endswith("conv.weight") for name in same)
+
+
 def test_a_dry_run_takes_one_batch(bench, scenes):
     job = train(bench, scenes, {"train.is_dry_run": True, "train.num_epochs": 50, "train.verbose": True})
     assert job.outcome["epochs"] == 1

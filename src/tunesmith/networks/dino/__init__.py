@@ -12,6 +12,13 @@ NETWORK = Network(
     dataset_type="object_detection",
     formats=("coco", "coco_raw"),
     intents=("training", "evaluation", "testing"),
-    actions=(Action.TRAIN, Action.EVALUATE, Action.EXPORT, Action.GEN_TRT_ENGINE, Action.INFERENCE),
+    actions=(
+        Action.TRAIN,
+        Action.DISTILL,
+        Action.EVALUATE,
+        Action.EXPORT,
+        Action.GEN_TRT_ENGINE,
+        Action.INFERENCE,
+    ),
     metric="val_mAP50",
 )

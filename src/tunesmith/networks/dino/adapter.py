@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.deformable import Rates, settings_of
-from tunesmith.networks.detection import DetectorSettings, own_parts
+from tunesmith.networks.detection import DetectorSettings, Distilling, own_parts
 from tunesmith.networks.dino.spec import DinoSpec
 from tunesmith.networks.features import depth_of
 
@@ -18,7 +18,14 @@ def settings(spec: DinoSpec) -> DetectorSettings:
     Raises:
         SpecError: with all that cannot be used.
     """
-    return replace(settings_of(spec, "DINO", _rates(spec)), threshold=spec.train.conf_threshold)
+    return replace(
+        settings_of(spec, "DINO", _rates(spec)),
+        threshold=spec.train.conf_threshold,
+        distilling=Distilling(
+            kind=spec.distill.loss_type if spec.distill else Distilling.kind,
+            weight=spec.model.distillation_loss_coef,
+        ),
+    )
 
 
 def _rates(spec: DinoSpec) -> Rates:

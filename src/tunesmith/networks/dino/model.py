@@ -1,8 +1,8 @@
 """DINO on transformers' deformable layers: denoising, mixed query selection, looking forward twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +14,13 @@ from tunesmith.networks.dino.queries import Learnt, Proposed, Queries
 from tunesmith.networks.dino.spec import DinoSpec, Model
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
 from tunesmith.networks.layers.deformable import ImageEncoder, Memory, Shape, build_losses
-from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Target
+from tunesmith.networks.layers.detector import Criterion, Predictions, Seen, Target, Teachable
 from tunesmith.networks.layers.set_losses import SetLosses, criterion_of, layer_inputs
 
 __all__ = ["build", "checkpoint_filter_fn", "criterion", "settings"]
 
 
-class Dino(Detector):
+class Dino(Teachable):
     """DINO.
 
     Attributes:
@@ -45,13 +45,18 @@ class Dino(Detector):
         self._criterion = [losses]  # a list: it holds no weights of the model
         self._spec = model
 
-    def forward(self, images: Tensor) -> Predictions:
+    def look(self, images: Tensor) -> Seen:
         """Images (batch, 3, height, width) to predictions. What is 0 right and below fills images up."""
         memory = self._remember(images)
         logits, boxes = self._decode(memory, self.queries(memory), None)
-        return Predictions(logits[:, -1], memory.of_input(boxes[:, -1]))
+        return Seen(Predictions(logits[:, -1], memory.of_input(boxes[:, -1])), memory.maps())
 
-    def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
+    def losses(
+        self,
+        images: Tensor,
+        targets: Sequence[Target],
+        watch: Callable[[Seen], None] = lambda _: None,
+    ) -> dict[str, Tensor]:
         """The losses of each layer, of the encoder's proposals, and of the boxes restored from noise."""
         memory = self._remember(images)
         queries, wanted = self.queries(memory), memory.of_image(targets)
@@ -62,6 +67,7 @@ class Dino(Detector):
         logits, boxes = self._decode(memory, queries, noise)
         facts = noise.facts if noise else None
         whole = layer_inputs(logits, boxes, facts, auxiliary=self._spec.aux_loss, always_restored=True)
+        watch(Seen(Predictions(whole["logits"], memory.of_input(whole["pred_boxes"])), memory.maps()))
         losses: dict[str, Tensor] = self._criterion[0](whole, wanted)
         if queries.proposals:
             losses |= self._proposed(queries.proposals, wanted)
@@ -69,6 +75,16 @@ class Dino(Detector):
         if noise is None and self.label_embed is not None:
             losses["loss_none"] = 0.0 * self.label_embed.weight.sum()
         return losses
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the encoder's maps."""
+        return (self._spec.hidden_dim,) * self._spec.num_feature_levels
+
+    @property
+    def matcher(self) -> Any:
+        """That of the losses."""
+        return self._criterion[0].matcher
 
     def part(self, name: str) -> nn.Module:
         """The whole or the backbone."""

@@ -1,6 +1,6 @@
 """The spec of dino. Names, types, defaults and bounds are the published API's."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
@@ -107,7 +107,7 @@ class Model(Block):
         automl=False,
     )
     distillation_loss_coef: float = number(
-        1.0, "Weight of the distillation loss.", ge=0, inert=detection.DISTILLED
+        1.0, "Weight of the comparison with the teacher, in distillation.", ge=0
     )
 
 
@@ -132,13 +132,23 @@ class Train(deformable.Train):
     optim: Optimizer = section(Optimizer)
 
 
+class Distill(detection.Distill):
+    """Learning from a larger model."""
+
+    teacher: Model = section(Model)
+
+
 class DinoSpec(common.Experiment):
     """dino."""
 
     model: Model = section(Model)
     dataset: deformable.Dataset = section(deformable.Dataset)
     train: Train = section(Train)
-    distill: dict[str, Any] | None = table(None, "Learning from a larger model.", automl=False)
+    distill: Annotated[Distill | None, detection.AS_OBJECT] = table(
+        None,
+        "Learning from a larger model: teacher (keys as in model), pretrained_teacher_model_path, loss_type.",
+        automl=False,
+    )
     evaluate: detection.Evaluate = section(detection.Evaluate)
     export: actions.Export = section(actions.Export)
     inference: detection.Inference = section(detection.Inference)

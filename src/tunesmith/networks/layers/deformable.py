@@ -137,6 +137,12 @@ class Memory:
             "level_start_index": self.starts,
         }
 
+    def maps(self) -> tuple[Tensor, ...]:
+        """The features of each map, (batch, width, height, width of the map)."""
+        parts = self.features.split([height * width for height, width in self.shapes], dim=1)
+        pairs = zip(parts, self.shapes, strict=True)
+        return tuple(part.transpose(1, 2).unflatten(2, shape) for part, shape in pairs)
+
     def of_image(self, targets: Sequence[Target]) -> list[Target]:
         """Targets whose boxes are shares of the images, instead of the inputs: so the decoder sees them."""
         pairs = zip(targets, self.extent, strict=True)

@@ -46,3 +46,46 @@ class Detector(nn.Module, ABC):
     @abstractmethod
     def part(self, name: str) -> nn.Module:
         """The part that a file of weights is for: "backbone", say. The empty name is the whole."""
+
+
+class Seen(NamedTuple):
+    """What a detector makes of a batch.
+
+    Attributes:
+        predictions: of its last layer.
+        features: the encoder's maps, (batch, width, height, width of the map) each, the finest first.
+    """
+
+    predictions: Predictions
+    features: tuple[Tensor, ...]
+
+
+class Teachable(Detector):
+    """A detector that can learn from another one of its kind, or teach it."""
+
+    @abstractmethod
+    def look(self, images: Tensor) -> Seen:
+        """Images (batch, channels, height, width) to all that is compared."""
+
+    @abstractmethod
+    def losses(
+        self,
+        images: Tensor,
+        targets: Sequence[Target],
+        watch: Callable[[Seen], None] = lambda _: None,
+    ) -> dict[str, Tensor]:
+        """The weighted losses of a batch. `watch` is shown what the model made of it."""
+
+    @property
+    @abstractmethod
+    def widths(self) -> tuple[int, ...]:
+        """Of the maps that it is compared by."""
+
+    @property
+    @abstractmethod
+    def matcher(self) -> Callable[[Mapping[str, Tensor], list[Target]], list[tuple[Tensor, Tensor]]]:
+        """Of `logits` and `pred_boxes` of a batch, which candidates are which targets, for each image."""
+
+    def forward(self, images: Tensor) -> Predictions:
+        """Images to predictions."""
+        return self.look(images).predictions

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.detection import (
     DetectorSettings,
+    Distilling,
     Distort,
     Flip,
     Inputs,
@@ -21,6 +22,7 @@ from tunesmith.specs import SpecError, SpecProblem
 STRIDE = 32
 """Sides of images are multiples of it: feature maps of the strides 8 to 32 must fit one another."""
 
+_TAUGHT = ("net.encoder.", "net.enc_", "net.decoder")  # all but the backbone
 _ZOOMED_OUT, _MIRRORED = 0.5, 0.5  # as in RT-DETR's own training
 
 
@@ -55,6 +57,11 @@ def settings(spec: RtdetrSpec) -> DetectorSettings:
             "train.pretrained_model_path": (spec.train.pretrained_model_path, ""),
         },
         notes=(note,) if difference else (),
+        distilling=Distilling(
+            kind=spec.distill.loss_type if spec.distill else Distilling.kind,
+            weight=model.distillation_loss_coef,
+            begins=_TAUGHT if model.load_teacher_enc_dec else (),
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """RT-DETR on transformers' modules: the second version, which takes weights of the first too."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -13,7 +13,7 @@ from transformers.models.rt_detr_v2.modeling_rt_detr_v2 import (
 )
 
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
-from tunesmith.networks.layers.detector import Detector, Predictions, Target
+from tunesmith.networks.layers.detector import Predictions, Seen, Target, Teachable
 from tunesmith.networks.layers.set_losses import SetLosses, layer_inputs
 from tunesmith.networks.published import renamed
 from tunesmith.networks.rtdetr.adapter import settings
@@ -26,7 +26,7 @@ from tunesmith.networks.rtdetr.spec import RtdetrSpec
 __all__ = ["build", "checkpoint_filter_fn", "criterion", "settings"]
 
 
-class RtDetr(Detector):
+class RtDetr(Teachable):
     """RT-DETR.
 
     Attributes:
@@ -42,14 +42,19 @@ class RtDetr(Detector):
         self._criterion = [criterion]  # a list: it holds no weights of the model
         self._layer = layer
 
-    def forward(self, images: Tensor) -> Predictions:
+    def look(self, images: Tensor) -> Seen:
         """Images (batch, 3, height, width), sides multiples of 32, to predictions."""
         found = self._run(images, None)
-        return Predictions(
-            found.intermediate_logits[:, self._layer], found.intermediate_reference_points[:, self._layer]
-        )
+        logits, boxes = found.intermediate_logits, found.intermediate_reference_points
+        predictions = Predictions(logits[:, self._layer], boxes[:, self._layer])
+        return Seen(predictions, tuple(found.encoder_last_hidden_state))
 
-    def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
+    def losses(
+        self,
+        images: Tensor,
+        targets: Sequence[Target],
+        watch: Callable[[Seen], None] = lambda _: None,
+    ) -> dict[str, Tensor]:
         """The losses of each layer, of the encoder's proposals, and of the boxes restored from noise."""
         found = self._run(images, list(targets))
         whole = layer_inputs(
@@ -59,11 +64,23 @@ class RtDetr(Detector):
             auxiliary=self.net.config.auxiliary_loss,
             proposals=(found.enc_topk_logits, found.enc_topk_bboxes),
         )
+        predictions = Predictions(whole["logits"], whole["pred_boxes"])
+        watch(Seen(predictions, tuple(found.encoder_last_hidden_state)))
         losses: dict[str, Tensor] = self._criterion[0](whole, list(targets))
         # Distributed training wants every weight in every step, also if no box is there to add noise to.
         if found.denoising_meta_values is None and self.net.config.num_denoising > 0:
             losses["loss_none"] = 0.0 * self.net.denoising_class_embed.weight.sum()
         return losses
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the encoder's maps."""
+        return (self.net.config.encoder_hidden_dim,) * len(self.net.backbone.channels)
+
+    @property
+    def matcher(self) -> Any:
+        """That of the losses."""
+        return self._criterion[0].matcher
 
     def part(self, name: str) -> nn.Module:
         """The whole, the backbone or the foundation model."""

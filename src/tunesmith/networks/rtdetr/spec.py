@@ -1,6 +1,6 @@
 """The spec of rtdetr. Names, types, defaults and bounds are the published API's."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -55,7 +55,7 @@ class Model(Block):
     )
     train_backbone: bool = flag(True, "Train the backbone too.")
     load_teacher_enc_dec: bool = flag(
-        False, "Begin with the teacher's encoder and decoder.", inert=detection.DISTILLED
+        False, "Distillation begins with the teacher's encoder and decoder, where shapes agree."
     )
     num_queries: int = integer(300, "Objects that the decoder looks for.", ge=1, automl=True)
     num_select: int = integer(300, "Detections kept of each image, the surest ones.", ge=1, automl=True)
@@ -110,7 +110,7 @@ class Model(Block):
         inert="this network has no learning rate of its own for them",
     )
     distillation_loss_coef: float = number(
-        1.0, "Weight of the distillation loss.", ge=0, inert=detection.DISTILLED
+        1.0, "Weight of the comparison with the teacher, in distillation.", ge=0
     )
     frozen_fm: FrozenFoundation = section(FrozenFoundation)
 
@@ -199,13 +199,23 @@ class GenTrtEngine(detection.GenTrtEngine):
     tensorrt: TensorRT = section(TensorRT)
 
 
+class Distill(detection.Distill):
+    """Learning from a larger model."""
+
+    teacher: Model = section(Model)
+
+
 class RtdetrSpec(common.Experiment):
     """rtdetr."""
 
     model: Model = section(Model)
     dataset: Dataset = section(Dataset)
     train: Train = section(Train)
-    distill: dict[str, Any] | None = table(None, "Learning from a larger model.", automl=False)
+    distill: Annotated[Distill | None, detection.AS_OBJECT] = table(
+        None,
+        "Learning from a larger model: teacher (keys as in model), pretrained_teacher_model_path, loss_type.",
+        automl=False,
+    )
     evaluate: detection.Evaluate = section(detection.Evaluate)
     export: actions.Export = section(actions.Export)
     inference: detection.Inference = section(detection.Inference)

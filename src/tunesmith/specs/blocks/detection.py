@@ -2,16 +2,17 @@
 
 from typing import Any
 
+from pydantic import WithJsonSchema
+
 from tunesmith.specs.block import Block
-from tunesmith.specs.blocks import actions, train
-from tunesmith.specs.fields import array, choice, flag, integer, number, section, table, text
+from tunesmith.specs.blocks import actions, common, train
+from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, table, text
 
 SOURCES = "images and annotations come from the datasets attached to the experiment"
 EITHER_WAY = "annotations lie in arrays that loading processes share, whatever it says"
 MONITOR = "the experiment's metric chooses the best checkpoint"
 CLIPPING = "train.clip_grad_norm limits the gradient"
 REPLICATED = "each process holds the whole model (ddp)"
-DISTILLED = "it acts in distillation alone"
 
 _SOURCE = {"image_dir": "", "json_file": ""}
 
@@ -100,6 +101,24 @@ class Inference(actions.Inference):
     input_width: int = integer(960, "Width of the input in pixels; untouched, the trained width.", ge=32)
     input_height: int = integer(544, "Height of the input in pixels; untouched, the trained height.", ge=32)
     outline_width: int = integer(3, "Width of the boxes' outlines in pixels.", ge=1)
+
+
+class Distill(Block):
+    """Learning from a larger model, which networks describe in a section `teacher` beside these keys."""
+
+    pretrained_teacher_model_path: str = filled_in(
+        "The teacher: a file in the workspace; the parent job's model, if left as it is.", inert=None
+    )
+    loss_type: str = choice(
+        "KL",
+        ["KL", "CE", "L1", "L2", "FD", "CS"],
+        "How student and teacher are compared: predictions (KL, CE, L1, L2) or features (FD, CS).",
+    )
+    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+
+
+AS_OBJECT = WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})
+"""Clients see an optional section as an object."""
 
 
 class TensorRT(actions.TensorRT):

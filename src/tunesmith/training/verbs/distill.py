@@ -49,14 +49,15 @@ class Distilling(Beginning):
 
 
 def _teacher(job: Job, task: Task[Any]) -> tuple[Task[Any], nn.Module]:
-    named = job.spec.value(_PATH)
+    section = job.spec.value("distill")  # some networks have one that may be left out
+    named = section.pretrained_teacher_model_path if section else ""
     if named in ("", UNSET_PATH):
         return restore_model(job, fetch_model(job.run))
     path = workspace_file(job.run, named, _PATH)
     try:
         load_checkpoint(path)
     except TornCheckpointError:
-        spec = job.spec.replaced("model", job.spec.value("distill.teacher"))
+        spec = job.spec.replaced("model", section.teacher)
         teacher = task_of(job.network)(job.run, job.network, spec, task.classes)
         model = teacher.build_model()
         job.run.note(load_weights(model, path, _PATH))

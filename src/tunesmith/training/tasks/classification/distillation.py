@@ -1,6 +1,6 @@
 """What trains a classifier with a larger one beside it (Hinton et al. 2015)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from tunesmith.networks.classifier import Classifier
 from tunesmith.specs import SpecError, SpecProblem
 from tunesmith.training.engine.training import Training
 from tunesmith.training.tasks.classification.images import ImageBatch
+from tunesmith.training.tasks.distilling import Taught
 
 _TEMPERATURE = 2.0
 _OF_FEATURES = frozenset({"FD", "CS"})
@@ -17,12 +18,11 @@ _OF_FEATURES = frozenset({"FD", "CS"})
 Compare = Callable[[Tensor, Tensor], Tensor]
 
 
-class Distillation(Training[ImageBatch]):
+class Distillation(Taught[ImageBatch]):
     """A student's own loss, and how far it is from its teacher.
 
     KL and CE compare the probabilities, L1 and L2 the logits, FD (smooth L1) and CS (cosine) the pooled
-    features; where these differ in width, a linear layer that learns along leads from one to the other. The
-    teacher's weights are not saved: a training that goes on fetches them again.
+    features; where these differ in width, a linear layer that learns along leads from one to the other.
 
     Args:
         training: of the student alone.
@@ -40,9 +40,7 @@ class Distillation(Training[ImageBatch]):
         kind: str,
         share: float,
     ) -> None:
-        super().__init__(training.model)
-        self.own = training
-        self._teacher = (teacher,)  # in a tuple it is no part of what is trained and saved
+        super().__init__(training, teacher)
         self._adapt, self._compare, self._share = adapt, _COMPARISONS[kind], share
         self._taught = _Watched(teacher, features=kind in _OF_FEATURES)
         self._learnt = _Watched(training.model, features=kind in _OF_FEATURES)
@@ -54,27 +52,9 @@ class Distillation(Training[ImageBatch]):
         """The loss, and its parts: own and teacher."""
         own = self.own(batch)["loss"]
         with torch.no_grad():
-            self._teacher[0](self._adapt(batch.images))
+            self.teacher(self._adapt(batch.images))
         apart = self._compare(self.bridge(self._learnt.seen), self._taught.seen)
         return {"loss": (1 - self._share) * own + self._share * apart, "own": own, "teacher": apart}
-
-    def prepare(self, batches: Iterable[ImageBatch], device: torch.device) -> None:
-        """As the student alone."""
-        self.own.prepare(batches, device)
-
-    def preview(self, batch: ImageBatch) -> Tensor | None:
-        """As the student alone."""
-        return self.own.preview(batch)
-
-    def extras(self) -> dict[str, Tensor]:
-        """The weights beside the model's, which are reached in two ways here."""
-        return {name: value for name, value in super().extras().items() if not name.startswith("own.model.")}
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Distillation":
-        """The teacher moves with the student to a device."""
-        self._teacher[0]._apply(fn, recurse)  # type: ignore[no-untyped-call]  # noqa: SLF001 - as torch moves
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
 
 
 class _Watched:

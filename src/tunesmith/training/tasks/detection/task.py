@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tunesmith.networks import Network
 from tunesmith.networks.detection import DetectorSettings, Resize
-from tunesmith.networks.layers.detector import Criterion, Detector, Predictions
+from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Teachable
 from tunesmith.specs import Block, SpecError, SpecProblem
 from tunesmith.specs.blocks import detection as blocks
 from tunesmith.training.base_models import weights_of
@@ -21,6 +21,7 @@ from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
 from tunesmith.training.tasks.detection import export, settings
 from tunesmith.training.tasks.detection.batches import DetectionBatch, DetectionSource, Images
+from tunesmith.training.tasks.detection.distillation import Distillation, begin_as, renormalised
 from tunesmith.training.tasks.detection.drawing import colours_of
 from tunesmith.training.tasks.detection.evaluation import EvaluationReport
 from tunesmith.training.tasks.detection.metrics import DetectionMeter
@@ -132,6 +133,21 @@ class Detection(Task[DetectionBatch]):
         if self.settings.learning.verbose:
             self._list_parameters(model)
         return DetectionTraining(cast("Detector", model), self.form)
+
+    def distillation(
+        self, training: Training[DetectionBatch], teacher: Task[DetectionBatch], model: nn.Module
+    ) -> Training[DetectionBatch]:
+        """The student's loss, and how far its predictions or its features are from the teacher's."""
+        how, taught = self.settings.distilling, cast("Detection", teacher)
+        if how.begins:
+            count = begin_as(training.model, model, how.begins)
+            self.run.note(f"model.load_teacher_enc_dec: {count} weights are the teacher's at first.")
+        return Distillation(
+            cast("DetectionTraining", training),
+            cast("Teachable", model),
+            renormalised(self.form, taught.form),
+            how,
+        )
 
     def meter(self) -> DetectionMeter:
         """Loss, COCO's figures, average precision by class."""

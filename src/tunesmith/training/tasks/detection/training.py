@@ -1,12 +1,13 @@
 """What trains a detector."""
 
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import torch
 from torch import Tensor
 from torchvision.utils import draw_bounding_boxes, make_grid
 
-from tunesmith.networks.layers.detector import Detector
+from tunesmith.networks.layers.detector import Detector, Seen, Teachable
 from tunesmith.training.engine.training import Training
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.image_format import ImageFormat
@@ -29,13 +30,11 @@ class DetectionTraining(Training[DetectionBatch]):
 
     def forward(self, batch: DetectionBatch) -> dict[str, Tensor]:
         """The loss; of it the parts of the classes and of the boxes, over all layers."""
-        found = cast("Detector", self.model).losses(batch.images, batch.targets())
-        parts = {
-            name: _sum([value for key, value in found.items() if key.startswith(name)]) for name in _PARTS
-        }
-        loss = _sum(list(found.values()))
-        boxes, overlap = (part.to(loss.device) for part in parts.values())
-        return {"loss": loss, "loss_class": loss - boxes - overlap, "loss_bbox": boxes, "loss_giou": overlap}
+        return _parts(cast("Detector", self.model).losses(batch.images, batch.targets()))
+
+    def losses(self, batch: DetectionBatch, watch: Callable[[Seen], None]) -> dict[str, Tensor]:
+        """The same; `watch` is shown what the model made of the batch."""
+        return _parts(cast("Teachable", self.model).losses(batch.images, batch.targets(), watch))
 
     def preview(self, batch: DetectionBatch) -> Tensor | None:
         """The first images of a batch with their boxes."""
@@ -48,6 +47,13 @@ class DetectionTraining(Training[DetectionBatch]):
             shown = picture.expand(3, -1, -1)
             pictures.append(draw_bounding_boxes(shown, corners, colors="lime") if len(corners) else shown)
         return cast("Tensor", make_grid(pictures, nrow=3)) if pictures else None
+
+
+def _parts(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    parts = {name: _sum([value for key, value in found.items() if key.startswith(name)]) for name in _PARTS}
+    loss = _sum(list(found.values()))
+    boxes, overlap = (part.to(loss.device) for part in parts.values())
+    return {"loss": loss, "loss_class": loss - boxes - overlap, "loss_bbox": boxes, "loss_giou": overlap}
 
 
 def _sum(losses: list[Tensor]) -> Tensor:
