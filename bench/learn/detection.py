@@ -18,6 +18,32 @@ def write_boxed(folder: Path, digits: Sequence[int], train: int) -> None:
     write_scenes(folder / MEASURED, compose(60, digits=digits, size=size, seed=2, split="val"))
 
 
+_DEFORMABLE = {
+    "model.backbone": "resnet10t",
+    "model.hidden_dim": 64,
+    "model.nheads": 4,
+    "model.dim_feedforward": 128,
+    "model.enc_layers": 2,
+    "model.dec_layers": 2,
+    "model.num_queries": 50,
+    "model.num_select": 50,
+    "model.dropout_ratio": 0.0,
+    "dataset.augmentation.scales": [SIDE],
+    "dataset.augmentation.train_random_resize": [SIDE],
+    "dataset.augmentation.train_random_crop_min": 130,
+    "dataset.augmentation.train_random_crop_max": SIDE,
+    "dataset.augmentation.random_resize_max_size": SIDE,
+    "dataset.augmentation.test_random_resize": SIDE,
+    "dataset.augmentation.horizontal_flip_prob": 0.0,  # a mirrored digit is another one
+    "dataset.batch_size": 8,
+    "dataset.workers": 1,
+    "train.activation_checkpoint": False,
+    "train.optim.lr": 1e-3,
+    "train.optim.lr_backbone": 1e-3,
+    "train.optim.lr_linear_proj_mult": 1.0,
+    "train.precision": "auto",
+}
+
 CASES = (
     Case(
         network="rtdetr",
@@ -52,5 +78,36 @@ CASES = (
         },
         metric="val_mAP50",
         least=0.85,
+    ),
+    Case(
+        network="deformable_detr",
+        data="280 scenes of 160 x 160 pixels: five digits",
+        kind=("object_detection", "coco"),
+        write=partial(write_boxed, digits=DIGITS, train=280),
+        specs=_DEFORMABLE
+        | {
+            "train.num_epochs": 24,
+            "train.optim.lr_steps": [19],
+            "train.validation_interval": 8,
+            "train.checkpoint_interval": 24,
+        },
+        metric="val_mAP50",
+        least=0.50,
+    ),
+    Case(
+        network="dino",
+        data="280 scenes of 160 x 160 pixels: five digits",
+        kind=("object_detection", "coco"),
+        write=partial(write_boxed, digits=DIGITS, train=280),
+        specs=_DEFORMABLE
+        | {
+            "model.dn_number": 30,
+            "train.num_epochs": 18,
+            "train.optim.lr_steps": [14],
+            "train.validation_interval": 6,
+            "train.checkpoint_interval": 18,
+        },
+        metric="val_mAP50",
+        least=0.70,
     ),
 )

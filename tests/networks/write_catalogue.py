@@ -11,6 +11,10 @@ import timm
 import torch
 import torchvision
 
+from tunesmith.networks.backbones import backbone_of
+from tunesmith.networks.deformable_detr import model as deformable_detr
+from tunesmith.networks.deformable_detr.spec import DeformableDetrSpec
+from tunesmith.networks.dino import spec as dino
 from tunesmith.networks.rtdetr import model as rtdetr
 from tunesmith.networks.rtdetr.spec import RtdetrSpec
 from tunesmith.specs import validate_spec
@@ -94,6 +98,28 @@ RTDETR_SHAPES: dict[str, dict[str, Any]] = {
 }
 """Where RT-DETR of a backbone differs from the spec's defaults."""
 
+DEFORMABLE: dict[str, tuple[str, str, bool, float]] = {
+    "SenseTime/deformable-detr:main": ("deformable-detr", "", False, 44.5),
+    "SenseTime/deformable-detr-with-box-refine:main": (
+        "deformable-detr-with-box-refine",
+        "",
+        True,
+        46.2,
+    ),
+    "SenseTime/pretrained_deformable_detr_nvimagenet:resnet50": (
+        "deformable-detr-with-box-refine",
+        "pretrained_deformable_detr_nvimagenet:resnet50",
+        True,
+        46.2,
+    ),
+}
+"""Published Deformable DETR: repository, name that clients look for, box refinement, AP on COCO (percent)."""
+
+DEFORMABLE_SOURCE = "AP on COCO val2017, by the README of github.com/fundamentalvision/Deformable-DETR"
+
+DINO = ("resnet34.a1_in1k", "resnet50.a1_in1k", "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k")
+"""Backbones of DINO; no library publishes whole detectors in a safe format."""
+
 USUAL = {
     "dataset.img_size": 224,
     "dataset.augmentation.mean": [0.485, 0.456, 0.406],
@@ -121,7 +147,10 @@ def entries() -> list[dict[str, Any]]:
     found += [_tf2_entry(size) for size in range(6)]
     found += [_segformer_entry(name) for name in SEGFORMER]
     found += [_segformer_fan_entry()]
-    return found + [_rtdetr_entry(name, *facts) for name, facts in RTDETR.items()]
+    found += [_rtdetr_entry(name, *facts) for name, facts in RTDETR.items()]
+    found += [_deformable_entry(path, *facts) for path, facts in DEFORMABLE.items()]
+    found += [_dino_entry(name) for name in DINO]
+    return [*found, _dino_entry("resnet50.a1_in1k", "pretrained_dino_nvimagenet:resnet50")]
 
 
 def _entry(name: str, backbone_type: str, backbone_class: str) -> dict[str, Any]:
@@ -233,6 +262,58 @@ def _rtdetr_entry(name: str, backbone: str, data: str, precision: float) -> dict
         "backbone_type": "cnn",
         "backbone_class": "resnet",
         "defaults": {"model.backbone": backbone, **RTDETR_SHAPES[backbone]},
+    }
+
+
+def _deformable_entry(path: str, repo: str, wanted: str, refined: bool, precision: float) -> dict[str, Any]:
+    """A whole detector, with all but the heads of its classes."""
+    defaults = {"model.backbone": "resnet_50", "model.with_box_refine": refined}
+    spec = validate_spec(DeformableDetrSpec, with_values({}, defaults))
+    owner_name, _, version = path.partition(":")
+    text = f"Deformable DETR with resnet_50, trained on COCO, with the weights of SenseTime/{repo}."
+    if wanted:
+        text += f" It stands under the name {wanted} for clients that look for it."
+    return {
+        "arch": "deformable_detr",
+        "ngc_path": path,
+        "name": owner_name.rpartition("/")[2],
+        "version": version,
+        "description": text,
+        "source": {"repo": f"SenseTime/{repo}", "file": "model.safetensors", "revision": "main"},
+        "license": "apache-2.0",
+        "input_size": [3, 800, 1333],
+        "parameters": sum(weight.numel() for weight in deformable_detr.build(spec, 91).parameters()),
+        "accuracy": precision,
+        "accuracy_source": DEFORMABLE_SOURCE,
+        "backbone_type": "cnn",
+        "backbone_class": "resnet",
+        "defaults": defaults,
+    }
+
+
+def _dino_entry(name: str, wanted: str = "") -> dict[str, Any]:
+    """A backbone for DINO, which begins anew around it."""
+    model, _, tag = name.partition(".")
+    facts = timm.get_pretrained_cfg(name)
+    assert facts is not None
+    published = next(key for key in dino.BACKBONES if backbone_of(key).timm_name == model)
+    text = f"The backbone {model} of timm with the weights {tag}, for DINO."
+    if wanted:
+        text += f" It stands under the name {wanted} for clients that look for it."
+    version = wanted.partition(":")[2] or tag
+    return _entry(name, *BACKBONES[name]) | {
+        "arch": "dino",
+        "ngc_path": f"timm/{wanted or f'dino_{model}:{tag}'}",
+        "name": wanted.partition(":")[0] or name,
+        "version": version,
+        "description": text,
+        "accuracy": None,
+        "accuracy_source": None,
+        "defaults": {
+            "model.backbone": published,
+            "dataset.augmentation.input_mean": list(facts.mean),
+            "dataset.augmentation.input_std": list(facts.std),
+        },
     }
 
 

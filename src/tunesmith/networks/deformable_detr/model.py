@@ -77,7 +77,7 @@ class DeformableDetr(Detector):
 
     def _decode(self, memory: Memory) -> tuple[Tensor, Tensor]:
         """Logits and boxes of each layer: (batch, layers, candidates, ...); boxes in shares of the image."""
-        batch = len(memory.features)
+        batch = memory.features.shape[0]
         queries = self.query_position_embeddings.weight.expand(batch, -1, -1)
         position, content = queries.chunk(2, dim=-1)
         first = self.reference_points(position).sigmoid()

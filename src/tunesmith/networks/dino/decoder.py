@@ -95,7 +95,7 @@ class LabelAttention(nn.Module):
         self, hidden_states: Tensor, position_embeddings: Tensor | None, labels: Tensor
     ) -> tuple[Tensor, None]:
         """Attention of (batch, queries, width) to labels (classes, width)."""
-        known = labels.expand(len(hidden_states), -1, -1)
+        known = labels.expand(hidden_states.shape[0], -1, -1)
         asked = hidden_states if position_embeddings is None else hidden_states + position_embeddings
         return self.attention(asked, known, known, need_weights=False)[0], None
 

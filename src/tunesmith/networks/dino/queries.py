@@ -53,7 +53,7 @@ class Proposed(nn.Module):
         chosen = sure.topk(count, dim=1).indices[..., None]
         logits, boxes = _at(logits, chosen), _at(boxes, chosen).sigmoid()
         if self.content is not None:
-            content = self.content.weight[:count].expand(len(logits), -1, -1)
+            content = self.content.weight[:count].expand(logits.shape[0], -1, -1)
         else:
             content = _at(features, chosen).detach()
         return Queries(content, boxes.detach(), Predictions(logits, boxes))
@@ -72,7 +72,7 @@ class Learnt(nn.Module):
 
     def forward(self, memory: Memory) -> Queries:
         """The same for each image."""
-        places, batch = self.points.weight, len(memory.features)
+        places, batch = self.points.weight, memory.features.shape[0]
         if self.side is not None:
             places = torch.cat([places, self.side.weight.expand(len(places), 2)], dim=1)
         elif places.shape[1] == 2:

@@ -128,7 +128,7 @@ def _lowered(model: ModelProto, opset: int) -> ModelProto | None:
         lowered = version_converter.convert_version(model, opset)
         _drop_newer_attributes(lowered)
         onnx.checker.check_model(lowered)
-    except (RuntimeError, onnx.checker.ValidationError):
+    except (RuntimeError, version_converter.ConvertError, onnx.checker.ValidationError):
         return None
     return lowered
 
