@@ -8,6 +8,7 @@ from tunesmith.networks.detection import (
     Either,
     Flip,
     IouCrop,
+    Jitter,
     Resize,
     ShortestSide,
     SizedCrop,
@@ -43,6 +44,7 @@ def seen(found) -> list[list[int]]:
         (ZoomOut(1.0),),
         (IouCrop(1.0),),
         (SizedCrop(30, 50),),
+        (Jitter(80), SizedCrop(80, 80)),
         (Resize(120, 120),),
         (Resize(120, 120, keep_aspect=True),),
         (ShortestSide((30, 90), 120),),
@@ -121,3 +123,14 @@ def test_either_takes_one_of_two_ways():
 def test_sizes_are_as_the_step_says(step, size):
     assert size_for(step, HEIGHT, WIDTH) == size
     assert tuple(build_steps((step,))(sample())["image"].shape[-2:]) == size
+
+
+def test_jitter_scales_to_between_a_tenth_and_twice_of_a_square():
+    transform = build_steps((Jitter(200),))
+    torch.manual_seed(0)
+    shapes = [transform(sample())["image"].shape[-2:] for _ in range(40)]
+    # 100 x 60 pixels fit into the square at twice their size.
+    assert all(abs(height / width - HEIGHT / WIDTH) < 0.05 for height, width in shapes)
+    widths = [width for _, width in shapes]
+    assert 20 <= min(widths) < 80
+    assert 300 < max(widths) <= 400

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.detection.batches import DetectionSource, Images, inputs_size
 from tunesmith.training.tasks.detection.samples import (
+    balanced,
     images_to_predict,
     labelled_samples,
     training_samples,
@@ -241,3 +243,11 @@ def test_scenes_are_what_they_were(own):
     drawn = compose(1, size=(96, 64), digits=(0, 1))[0]
     expected = torch.from_numpy(drawn.pixels.copy()).permute(2, 0, 1).float() / 255
     torch.testing.assert_close(batch_of(job(own, scenes(own, "one", 1))).images[0], expected)
+
+
+def test_small_datasets_are_learnt_from_as_often_as_large_ones(own):
+    run = job(own, scenes(own, "large", 6), scenes(own, "small", 2, seed=1))
+    found = balanced(training_samples(run, 0).train)
+    counts = Counter(sample.source.name for sample in found if sample.source)
+    assert counts["large"] == counts["small"] == max(counts.values())
+    assert len({sample.path for sample in found}) < len(found)

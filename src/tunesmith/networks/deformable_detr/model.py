@@ -14,9 +14,10 @@ from tunesmith.networks.deformable import settings_of
 from tunesmith.networks.deformable_detr.spec import DeformableDetrSpec, Model
 from tunesmith.networks.detection import DetectorSettings
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
-from tunesmith.networks.layers.deformable import ImageEncoder, Memory, Shape, build_losses
+from tunesmith.networks.layers.deformable import ImageEncoder, Shape, build_losses
 from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Target
 from tunesmith.networks.layers.heads import box_head, class_head
+from tunesmith.networks.layers.memory import Memory
 from tunesmith.networks.layers.places import logit
 from tunesmith.networks.layers.set_losses import SetLosses, criterion_of, layer_inputs
 from tunesmith.networks.published import renamed

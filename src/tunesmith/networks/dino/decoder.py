@@ -11,8 +11,8 @@ from transformers.models.deformable_detr.modeling_deformable_detr import (
     DeformableDetrMLPPredictionHead,
 )
 
-from tunesmith.networks.layers.deformable import Memory
 from tunesmith.networks.layers.heads import box_head, class_head
+from tunesmith.networks.layers.memory import Memory
 from tunesmith.networks.layers.places import logit, waves
 
 

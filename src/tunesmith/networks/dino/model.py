@@ -13,8 +13,9 @@ from tunesmith.networks.dino.noise import Noise, noise_of
 from tunesmith.networks.dino.queries import Learnt, Proposed, Queries
 from tunesmith.networks.dino.spec import DinoSpec, Model
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
-from tunesmith.networks.layers.deformable import ImageEncoder, Memory, Shape, build_losses
+from tunesmith.networks.layers.deformable import ImageEncoder, Shape, build_losses
 from tunesmith.networks.layers.detector import Criterion, Predictions, Seen, Target, Teachable
+from tunesmith.networks.layers.memory import Memory
 from tunesmith.networks.layers.set_losses import SetLosses, criterion_of, layer_inputs
 
 __all__ = ["build", "checkpoint_filter_fn", "criterion", "settings"]

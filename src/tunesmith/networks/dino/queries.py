@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from tunesmith.networks.dino.spec import Model
-from tunesmith.networks.layers.deformable import Memory
 from tunesmith.networks.layers.detector import Predictions
 from tunesmith.networks.layers.heads import box_head, class_head
+from tunesmith.networks.layers.memory import Memory
 from tunesmith.networks.layers.places import logit
 
 _SIDE = 0.05  # of a proposal on the finest map, as a share of the image; twice as much on each next one

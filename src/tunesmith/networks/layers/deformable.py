@@ -1,6 +1,6 @@
 """What detectors with deformable attention share (Zhu et al. 2021): images to the memory of an encoder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, cast
 
@@ -10,7 +10,7 @@ from transformers import DeformableDetrConfig
 from transformers.models.deformable_detr.modeling_deformable_detr import DeformableDetrEncoder
 
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
-from tunesmith.networks.layers.detector import Target
+from tunesmith.networks.layers.memory import Memory
 from tunesmith.networks.layers.places import Grid, extent_of
 from tunesmith.networks.layers.pyramid import Pyramid, build_pyramid, freeze_norms
 from tunesmith.networks.layers.set_losses import LossWeights, SetLosses, build_set_losses
@@ -95,62 +95,6 @@ class Shape:
             attention_dropout=self.dropout,
             activation_dropout=self.dropout,
         )
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What an encoder makes of a batch.
-
-    Attributes:
-        features: (batch, places, width), the places of all maps one after another.
-        grids: the places of each map.
-        shapes: height and width of each map.
-        sizes: the same as a tensor (levels, 2).
-        starts: (levels,): where each map begins.
-        extent: (batch, 1, 4): the image's share of the input across and downwards, twice.
-    """
-
-    features: Tensor
-    grids: tuple[Grid, ...]
-    shapes: list[tuple[int, int]]
-    sizes: Tensor
-    starts: Tensor
-    extent: Tensor
-
-    @property
-    def valid(self) -> Tensor:
-        """Whether a place belongs to the image and not to what fills it up: (batch, places)."""
-        return torch.cat([grid.valid for grid in self.grids], dim=1)
-
-    @property
-    def ratios(self) -> Tensor:
-        """The image's share of each map, across and downwards: (batch, levels, 2)."""
-        return torch.stack([grid.ratio for grid in self.grids], dim=1)
-
-    def attended(self) -> dict[str, Any]:
-        """What deformable attention takes of it."""
-        return {
-            "encoder_hidden_states": self.features,
-            "encoder_attention_mask": self.valid,
-            "spatial_shapes": self.sizes,
-            "spatial_shapes_list": self.shapes,
-            "level_start_index": self.starts,
-        }
-
-    def maps(self) -> tuple[Tensor, ...]:
-        """The features of each map, (batch, width, height, width of the map)."""
-        parts = self.features.split([height * width for height, width in self.shapes], dim=1)
-        pairs = zip(parts, self.shapes, strict=True)
-        return tuple(part.transpose(1, 2).unflatten(2, shape) for part, shape in pairs)
-
-    def of_image(self, targets: Sequence[Target]) -> list[Target]:
-        """Targets whose boxes are shares of the images, instead of the inputs: so the decoder sees them."""
-        pairs = zip(targets, self.extent, strict=True)
-        return [{**one, "boxes": one["boxes"] / extent} for one, extent in pairs]
-
-    def of_input(self, boxes: Tensor) -> Tensor:
-        """Boxes (batch, candidates, 4) in shares of the images as shares of the inputs."""
-        return boxes * self.extent
 
 
 class ImageEncoder(nn.Module):
