@@ -5,6 +5,9 @@ Steps change an image and its boxes together. Torch-free: the task makes transfo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from tunesmith.specs.blocks.actions import Export
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,24 @@ class SizedCrop:
 
 
 @dataclass(frozen=True)
+class ScaleJitter:
+    """Scale by a random factor of what fits into a size, and cut this size out of what is larger."""
+
+    height: int
+    width: int
+    smallest: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Translate:
+    """Move by a random distance, up to a share of the sides, with a probability."""
+
+    share: float
+    probability: float
+
+
+@dataclass(frozen=True)
 class Either:
     """One of two chains of steps, as often as the other."""
 
@@ -75,7 +96,19 @@ class Either:
     second: "tuple[Step, ...]"
 
 
-Step = Distort | ZoomOut | IouCrop | Flip | Resize | ShortestSide | Jitter | SizedCrop | Either
+Step = (
+    Distort
+    | ZoomOut
+    | IouCrop
+    | Flip
+    | Resize
+    | ShortestSide
+    | Jitter
+    | SizedCrop
+    | ScaleJitter
+    | Translate
+    | Either
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +123,8 @@ class Inputs:
         sides: sides of squares, one of which a training batch is scaled to; none leaves it as it is.
         mean: of each colour, 0 to 1; one entry for grey inputs.
         std: the deviation of each colour.
+        crowds: whether boxes around crowds are learnt like any other.
+        most_objects: boxes of a training image that are learnt at most; None for all.
     """
 
     training: tuple[Step, ...]
@@ -99,6 +134,8 @@ class Inputs:
     sides: tuple[int, ...] = ()
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    crowds: bool = False
+    most_objects: int | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -109,18 +146,86 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class Suppression:
+    """Removes what is found several times: soft non-maximum suppression (Bodla et al. 2017).
+
+    Attributes:
+        sigma: of the Gaussian by which boxes of a class lose confidence where they overlap a surer one; 0
+            drops those that overlap it by more than half.
+        candidates: detections of an image that are looked at, the surest ones.
+    """
+
+    sigma: float
+    candidates: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which detections of an image are kept.
+
+    Attributes:
+        most: how many, the surest ones.
+        threshold: the least confidence.
+        suppression: what removes the same object found twice; None for models that find it once.
+    """
+
+    most: int
+    threshold: float = 0.0
+    suppression: Suppression | None = None
+
+
+@dataclass(frozen=True)
+class Predicting:
+    """How a job evaluates or predicts.
+
+    Attributes:
+        batch_size: images a step.
+        workers: processes that load images.
+        kept: which detections count.
+        images: how many are looked at, at most; None for all.
+        width: of inputs in pixels; None for the trained one.
+        height: of inputs in pixels; None for the trained one.
+        colours: of the classes' boxes, by name.
+        outline: width of the boxes in pixels.
+        folders: whether files keep the folders of their images.
+        labels: whether a text file is written for each image.
+    """
+
+    batch_size: int
+    workers: int
+    kept: Kept
+    images: int | None = None
+    width: int | None = None
+    height: int | None = None
+    colours: Mapping[str, Any] | None = None
+    outline: int = 3
+    folders: bool = False
+    labels: bool = True
+
+
+@dataclass(frozen=True)
 class Learning:
     """How the weights are learnt.
 
     Attributes:
         optimizer: adamw, adam or sgd.
         rates: other learning rates, by parts of parameters' names.
-        policy: step, multistep, linear or cosine, with its parameters.
+        policy: step, multistep, linear, cosine or exponential, with its parameters.
+        warmup_steps: steps in which the rate rises, on top of warmup_epochs.
+        warmup_from: the share of the rate at which it begins to rise.
+        not_decayed: parts of the names of parameters that do not decay.
+        l1: what the sum of all weights' sizes counts in the loss; biases and normalisation are left out.
         freeze: parts of the names of parameters that do not learn.
         ema: the arguments of the running average by the engine's names; None keeps none.
         clip_norm: largest norm of the gradient; 0 leaves it alone.
         precision: auto, fp32, bf16 or fp16.
         dry_run: a single batch, to see that all works.
+        one_batch: the first batch again and again, to measure the speed without loading.
+        examples: training images of an epoch; None for all of them, once.
+        ordered: whether they come in the order of the dataset.
+        prefetch: batches that each loading process keeps ready.
+        validated_from: the first epoch that may be validated.
+        pictures_every: epochs between two pictures of a batch in TensorBoard files; None writes no files.
     """
 
     optimizer: str
@@ -131,11 +236,21 @@ class Learning:
     policy_params: Mapping[str, object]
     rates: tuple[tuple[tuple[str, ...], float], ...] = ()
     warmup_steps: int = 0
+    warmup_epochs: int = 0
+    warmup_from: float = 0.0
+    not_decayed: tuple[str, ...] = ()
+    l1: float = 0.0
     clip_norm: float = 0.0
     precision: str = "auto"
     freeze: tuple[str, ...] = ()
     ema: Mapping[str, object] | None = None
     dry_run: bool = False
+    one_batch: bool = False
+    examples: int | None = None
+    ordered: bool = False
+    prefetch: int = 2
+    validated_from: int = 1
+    pictures_every: int | None = None
     verbose: bool = False
 
 
@@ -174,6 +289,15 @@ class DetectorSettings:
         balanced: learn from as many images of each dataset, those of small ones several times.
         threshold: the least confidence of a detection that counts in validation.
         distilling: how it learns from a teacher.
+        metric_names: the names that the published API has for COCO's figures of this network, by the usual
+            ones; what has none is reported as val_ and its usual name.
+        records: keys of record files in the workspace to learn from, in the place of the datasets.
+        validation_records: those to validate on, in the place of the evaluation dataset.
+        skipped: a pattern of the names of weights that a file does not fill in.
+        evaluating: how an evaluation goes, of networks with a section evaluate of their own.
+        inferring: how an inference goes, of networks with a section inference of their own.
+        export: how the model is exported, of networks with a section export of their own.
+        graph_threshold: confidence below which what a graph finds does not count; it is told in the graph.
     """
 
     inputs: Inputs
@@ -191,6 +315,14 @@ class DetectorSettings:
     balanced: bool = False
     threshold: float = 0.0
     distilling: Distilling = Distilling()
+    metric_names: Mapping[str, str] = field(default_factory=dict)
+    records: tuple[str, ...] = ()
+    validation_records: tuple[str, ...] = ()
+    skipped: str = ""
+    evaluating: Predicting | None = None
+    inferring: Predicting | None = None
+    export: Export | None = None
+    graph_threshold: float = 0.0
 
 
 def own_parts(parts: Sequence[str]) -> tuple[str, ...]:

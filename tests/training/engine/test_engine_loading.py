@@ -10,7 +10,7 @@ import torch
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.training.engine.devices import seed_everything
-from tunesmith.training.engine.loading import Loader, Order
+from tunesmith.training.engine.loading import Again, Loader, Order
 from tunesmith.training.engine.memory import is_out_of_memory
 
 
@@ -78,6 +78,26 @@ def test_processes_share_the_steps_of_one_with_larger_batches(count, size):
         assert all(len(share.indices) >= 2 for share in shares)
         assert shares[0].seed == pick.seed
         assert len({share.seed for share in shares}) == size
+
+
+def test_a_shortened_epoch_has_other_samples_each_time():
+    order = Order(20, 4, seed=3, shuffle=True)
+    order.shorten(8)
+    assert len(order) == 2
+    seen = []
+    for epoch in range(1, 9):
+        order.epoch = epoch
+        seen.append([index for pick in order for index in pick.indices])
+    assert all(len(set(one)) == 8 for one in seen)
+    assert {index for one in seen for index in one} == set(range(20))
+    order.shorten(100)
+    assert len(order) == 5
+
+
+def test_a_source_may_come_again_and_again():
+    again = Again(Numbers(5), 3, 8)
+    assert len(again) == 8
+    assert again.fetch([0, 2, 3, 7])[0] == [0, 2, 0, 1]
 
 
 def test_a_process_without_a_sample_in_the_last_step_takes_one_that_counts_nothing():

@@ -1,5 +1,6 @@
 """Learning-rate schedules, held against torch's own."""
 
+import itertools
 import math
 
 import pytest
@@ -75,6 +76,20 @@ def test_a_warm_up_longer_than_the_training_only_rises():
     assert found[-1] < 0.5
 
 
+def test_exponential_stays_until_an_epoch_is_over_and_ends_at_the_least():
+    found = ours("exponential", begin=2, least=0.01)
+    assert found[: 2 * STEPS + 1] == pytest.approx([0.5] * (2 * STEPS + 1))
+    falling = found[2 * STEPS :]
+    factors = [after / before for before, after in itertools.pairwise(falling)]
+    assert factors == pytest.approx([0.01 ** (1 / (4 * STEPS))] * (4 * STEPS - 1))
+
+
+def test_the_warm_up_may_begin_at_a_share_of_the_rate():
+    settings = ScheduleSettings("cosine", {}, warmup_epochs=1, warmup_from=0.5)
+    found = rates(build_schedule(optimizer(), settings, EPOCHS, STEPS))
+    assert found[:STEPS] == pytest.approx([0.25 + 0.25 * (step + 1) / (STEPS + 1) for step in range(STEPS)])
+
+
 @pytest.mark.parametrize(
     ("policy", "parameters", "message"),
     [
@@ -82,7 +97,7 @@ def test_a_warm_up_longer_than_the_training_only_rises():
         ("step", {"gamma": -1}, "gamma must be"),
         ("step", {"gamma": True}, "gamma must be"),
         ("multistep", {"milestones": ["soon"]}, "milestones must be"),
-        ("wave", {}, "no policy 'wave'; there are linear, step, cosine, multistep and annealed"),
+        ("wave", {}, "no policy 'wave'; there are linear, step, cosine, multistep, annealed and exponential"),
     ],
 )
 def test_unusable_parameters_are_named(policy, parameters, message):

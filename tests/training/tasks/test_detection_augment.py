@@ -10,8 +10,10 @@ from tunesmith.networks.detection import (
     IouCrop,
     Jitter,
     Resize,
+    ScaleJitter,
     ShortestSide,
     SizedCrop,
+    Translate,
     ZoomOut,
 )
 from tunesmith.training.tasks.detection.augment import as_sample, build_steps, keep_visible, size_for
@@ -48,6 +50,8 @@ def seen(found) -> list[list[int]]:
         (Resize(120, 120),),
         (Resize(120, 120, keep_aspect=True),),
         (ShortestSide((30, 90), 120),),
+        (ScaleJitter(60, 60, 0.5, 2.0),),
+        (Translate(0.3, 1.0),),
         (Flip(0.5), ZoomOut(0.5), IouCrop(0.5), Resize(90, 90)),
     ],
     ids=str,
@@ -97,11 +101,30 @@ def test_boxes_that_are_cut_away_are_dropped():
 
 
 @pytest.mark.parametrize(
-    "step", [Flip(1.0), ZoomOut(1.0), IouCrop(1.0), SizedCrop(30, 40), Resize(50, 50)], ids=str
+    "step",
+    [
+        Flip(1.0),
+        ZoomOut(1.0),
+        IouCrop(1.0),
+        SizedCrop(30, 40),
+        Resize(50, 50),
+        ScaleJitter(40, 40, 0.5, 2.0),
+        Translate(0.3, 1.0),
+    ],
+    ids=str,
 )
 def test_an_image_without_boxes_is_varied_too(step):
     found = keep_visible(build_steps((step,))(sample(())))
     assert found["boxes"].shape == (0, 4)
+
+
+def test_jitter_scales_what_fits_and_cuts_what_is_larger():
+    transform = build_steps((ScaleJitter(50, 50, 0.5, 3.0),))
+    torch.manual_seed(0)
+    shapes = [transform(sample())["image"].shape[-2:] for _ in range(50)]
+    assert max(height for height, _ in shapes) == max(width for _, width in shapes) == 50
+    assert min(width for _, width in shapes) < 40
+    assert all(abs(height - 0.6 * width) <= 1 for height, width in shapes if width < 50)
 
 
 def test_either_takes_one_of_two_ways():

@@ -1,5 +1,6 @@
 """COCO's metrics of detections whose quality is known beforehand."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from tunesmith.networks.detection import Kept, Suppression
 from tunesmith.networks.layers.detector import Predictions
 from tunesmith.specs import SpecError
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import found_in
 from tunesmith.training.tasks.detection.drawing import colours_of
-from tunesmith.training.tasks.detection.metrics import DetectionMeter
+from tunesmith.training.tasks.detection.metrics import MOST, DetectionMeter
 from tunesmith.training.tasks.detection.predictions import file_names, kitti_lines
 from tunesmith.training.tasks.detection.samples import DetectionSample, Objects
 
@@ -89,7 +91,7 @@ def test_a_box_that_is_a_little_off_counts_at_low_overlap_alone():
 
 def test_the_wrong_class_is_no_detection():
     found = predicted([(10, 10, 60, 60, 1, 0.9)])
-    meter = measured([image((10, 10, 60, 60, 0))], found, threshold=0.01)
+    meter = measured([image((10, 10, 60, 60, 0))], found, kept=Kept(MOST, 0.01))
     assert values(meter)["mAP50"] == 0
     assert "dog" not in meter.compute().per_category["AP50"], "no dog is there"
 
@@ -112,8 +114,8 @@ def test_crowds_are_neither_to_be_found_nor_missed():
 
 def test_a_threshold_leaves_out_what_is_unsure():
     samples, found = [image((10, 10, 60, 60, 0))], predicted([(10, 10, 60, 60, 0, 0.3)])
-    assert values(measured(samples, found, threshold=0.2))["mAP50"] == pytest.approx(1.0)
-    assert values(measured(samples, found, threshold=0.4))["mAP50"] == 0
+    assert values(measured(samples, found, kept=Kept(MOST, 0.2)))["mAP50"] == pytest.approx(1.0)
+    assert values(measured(samples, found, kept=Kept(MOST, 0.4)))["mAP50"] == 0
 
 
 def test_some_classes_alone_can_be_looked_at():
@@ -127,7 +129,7 @@ def test_some_classes_alone_can_be_looked_at():
 
 @pytest.mark.parametrize(("samples", "found"), [([image()], [[]]), ([image((1, 1, 9, 9, 0))], [[]])])
 def test_nothing_found_and_nothing_there_are_zero(samples, found):
-    meter = measured(samples, predicted(*found), threshold=0.5)
+    meter = measured(samples, predicted(*found), kept=Kept(MOST, 0.5))
     assert values(meter)["mAP50"] == 0
 
 
@@ -142,16 +144,57 @@ def test_curves_are_those_of_the_classes():
 
 def test_detections_are_the_surest_in_pixels_of_the_image():
     found = predicted([(-20, 10, 60, 60, 0, 0.9), (10, 10, 30, 30, 1, 0.4), (10, 10, 30, 30, 2, 0.6)])
-    (one,) = found_in(found, batch(1), torch.tensor([[SIDE, SIDE]]), most=2)
+    (one,) = found_in(found, batch(1), torch.tensor([[SIDE, SIDE]]), Kept(2))
     assert one.scores.tolist() == pytest.approx([0.9, 0.6])
     assert one.labels.tolist() == [0, 2]
     assert one.boxes[0].tolist() == pytest.approx([0, 10, 60, 60])
-    (sure,) = found_in(found, batch(1), torch.tensor([[SIDE, SIDE]]), most=2, threshold=0.7)
+    (sure,) = found_in(found, batch(1), torch.tensor([[SIDE, SIDE]]), Kept(2, 0.7))
     assert len(sure) == 1
 
 
+OVERLAPPING = [(10, 10, 60, 60, 0, 0.9), (12, 10, 62, 60, 0, 0.8), (12, 10, 62, 60, 1, 0.7)]
+
+
+def found_once(**rule):
+    whole = predicted([*OVERLAPPING, (70, 70, 90, 90, 0, 0.6)])
+    kept = Kept(4, suppression=Suppression(**({"sigma": 0.5, "candidates": 12} | rule)))
+    (one,) = found_in(whole, batch(1), torch.tensor([[SIDE, SIDE]]), kept)
+    return one.labels.tolist(), one.scores.tolist()
+
+
+def test_what_overlaps_a_surer_box_of_its_class_is_dropped():
+    assert found_once(sigma=0.0)[1][:3] == pytest.approx([0.9, 0.7, 0.6])
+
+
+def test_what_overlaps_a_surer_box_of_its_class_becomes_less_sure():
+    labels, scores = found_once()
+    overlap = 48 / 52
+    assert labels == [0, 1, 0, 0]
+    assert scores == pytest.approx([0.9, 0.7, 0.6, 0.8 * math.exp(-(overlap**2) / 0.5)], abs=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.5])
+def test_what_lies_outside_the_image_is_left_out(sigma):
+    found = predicted([(10, 10, 60, 60, 0, 0.5), (-40, 10, -20, 60, 0, 0.9), (-40, 20, -20, 60, 0, 0.8)])
+    kept = Kept(4, 0.1, Suppression(sigma, 12))
+    (one,) = found_in(found, batch(1), torch.tensor([[SIDE, SIDE]]), kept)
+    assert one.scores.tolist() == pytest.approx([0.5])
+
+
+def test_suppression_looks_at_the_surest_candidates_alone():
+    assert found_once(sigma=0.0, candidates=3)[1] == pytest.approx([0.9, 0.7])
+
+
+def test_figures_may_have_their_published_names():
+    meter = measured([image((10, 10, 60, 60, 0))], predicted(OVERLAPPING[:1]), names={"mAP50": "AP50"})
+    named = meter.compute().named()
+    assert named["AP50"] == pytest.approx(1.0)
+    assert "val_mAP" in named
+    assert "val_mAP50" not in named
+
+
 def test_labels_have_sixteen_columns():
-    (one,) = found_in(predicted([(10, 20, 60, 70, 1, 0.75)]), batch(1), torch.tensor([[SIDE, SIDE]]), 1)
+    (one,) = found_in(predicted([(10, 20, 60, 70, 1, 0.75)]), batch(1), torch.tensor([[SIDE, SIDE]]), Kept(1))
     columns = kitti_lines(one, ["cat", "big dog", "owl"]).split()
     assert len(columns) == 16
     assert columns[0] == "big_dog"

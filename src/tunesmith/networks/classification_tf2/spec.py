@@ -160,6 +160,12 @@ class Evaluate(Block):
     results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
 
 
+class Prune(tf2.Prune):
+    """Removal of the channels that matter least."""
+
+    byom_model_path: str = text("", "A foreign model.", inert="models come from the parent job")
+
+
 class Export(Block):
     """Export to ONNX."""
 
@@ -202,7 +208,7 @@ class ClassificationTf2Spec(Block):
     multi_node: bool = flag(False, "Train on several machines.", inert=tf2.OTHER_RUNTIME)
     num_processes: int = integer(-1, "Processes.", inert=tf2.OTHER_RUNTIME)
     evaluate: Evaluate = section(Evaluate)
-    prune: tf2.Prune = section(tf2.Prune)
+    prune: Prune = section(Prune)
     export: Export = section(Export)
     gen_trt_engine: tf2.GenTrtEngine = section(tf2.GenTrtEngine)
     inference: Inference = section(Inference)

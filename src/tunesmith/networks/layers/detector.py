@@ -35,6 +35,15 @@ class Detector(nn.Module, ABC):
 
     head_names: tuple[str, ...] = ()
 
+    def published_name(self, name: str) -> str:
+        """A weight's name as the published network has it, as far as patterns of names ask for it."""
+        return name
+
+    @property
+    def output_layers(self) -> Sequence[nn.Module]:
+        """The layers that make logits and boxes: pruning leaves them whole."""
+        return ()
+
     @abstractmethod
     def forward(self, images: Tensor) -> Predictions:
         """Images (batch, channels, height, width) to predictions."""

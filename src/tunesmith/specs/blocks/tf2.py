@@ -30,7 +30,6 @@ class Prune(Block):
     """Removal of the channels that matter least."""
 
     checkpoint: str = text("???", "Checkpoint to prune.", inert="it is the parent job's")
-    byom_model_path: str = text("", "A foreign model.", inert="models come from the parent job")
     normalizer: str = choice("max", ["max", "L2"], "What the norms of a layer's filters are divided by.")
     results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
     equalization_criterion: str = choice(

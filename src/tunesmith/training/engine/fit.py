@@ -129,7 +129,8 @@ class Fit:
 
     def _measure(self, epoch: int) -> Measured | None:
         """Validate, where it is due. A stop leaves the state as it was before the validation."""
-        due = epoch % self.loop.validation_interval == 0 or epoch == self._epochs
+        due = epoch % self.loop.validation_interval == 0 and epoch >= self.loop.validation_start
+        due = due or epoch == self._epochs
         if not self.validate or not due:
             return None
         others = self.group.gather(self.state.own())[1:]
@@ -172,7 +173,7 @@ class Fit:
         if values:
             values["lr"] = state.done.lr
         per_category = measured.per_category if measured else {}
-        values |= {f"val_{name}": value for name, value in measured.values.items()} if measured else {}
+        values |= measured.named() if measured else {}
         self._begin_next(epoch, measured=measured is not None)
         for other in others:
             other["losses"] = state.losses.state_dict()

@@ -57,6 +57,25 @@ class Some(Generic[BatchT]):
         return self._source.fetch([self._picked[index] for index in indices])
 
 
+class Again(Generic[BatchT]):
+    """A source of `count` samples: the first `whole` of another one, again and again."""
+
+    def __init__(self, source: Source[BatchT], whole: int, count: int) -> None:
+        self._source, self._whole, self._count = source, whole, count
+
+    @property
+    def cheap(self) -> bool:
+        """As the other source is."""
+        return self._source.cheap
+
+    def __len__(self) -> int:
+        return self._count
+
+    def fetch(self, indices: Sequence[int]) -> BatchT:
+        """The batch of these samples."""
+        return self._source.fetch([index % self._whole for index in indices])
+
+
 @dataclass(frozen=True)
 class Pick:
     """Which samples make a batch, and the seed of its random choices."""
@@ -94,11 +113,17 @@ class Order(Sampler[Pick]):
         size: how many these are. Their samples of a step are those of one process with larger batches.
         """
         self.epoch, self.start = 1, 0
-        self._count, self._batch_size, self._seed, self._shuffle = count, batch_size, seed, shuffle
+        self._all, self._batch_size, self._seed, self._shuffle = count, batch_size, seed, shuffle
+        self._spare_single = spare_single
         self._rank, self._size = rank, size
         self._together = batch_size * size
+        self.shorten(count)
+
+    def shorten(self, count: int) -> None:
+        """Give an epoch so many samples at most. If there are more, each epoch has others."""
+        self._count = count = min(count, self._all)
         self._steps = -(-count // self._together)
-        if spare_single and self._steps > 1 and count % self._together == 1:
+        if self._spare_single and self._steps > 1 and count % self._together == 1:
             self._steps -= 1
 
     def __len__(self) -> int:
@@ -135,7 +160,7 @@ class Order(Sampler[Pick]):
         if not self._shuffle:
             return list(range(self._count))
         generator = torch.Generator().manual_seed(_mixed(self._seed, self.epoch, 0))
-        return cast("list[int]", torch.randperm(self._count, generator=generator).tolist())
+        return cast("list[int]", torch.randperm(self._all, generator=generator).tolist()[: self._count])
 
 
 def _mixed(*numbers: int) -> int:
@@ -173,6 +198,7 @@ class Loader(Generic[BatchT]):
         *,
         workers: int = 0,
         pin_memory: bool = False,
+        prefetch: int = 2,
     ) -> None:
         self._source, self._order = source, order
         processes = 0 if source.cheap else workers
@@ -183,6 +209,7 @@ class Loader(Generic[BatchT]):
             num_workers=processes,
             collate_fn=_as_it_is,
             persistent_workers=processes > 0,
+            prefetch_factor=prefetch if processes else None,
             pin_memory=pin_memory,
             # A fork shares the images in memory; elsewhere a fork is not safe.
             multiprocessing_context="fork" if processes and sys.platform == "linux" else None,

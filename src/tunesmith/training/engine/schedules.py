@@ -18,8 +18,9 @@ def build_schedule(
     """The schedule, to be stepped after each step of the optimiser.
 
     linear and cosine fall over all steps after the warm-up, to zero or to the least that is given; step and
-    multistep fall at the ends of epochs, annealed at shares of the training, counted from the beginning.
-    During the warm-up the rate rises linearly, step by step.
+    multistep fall at the ends of epochs, annealed at shares of the training, counted from the beginning;
+    exponential stays until an epoch is over, and falls to the least by the same factor at each step from
+    there on. During the warm-up the rate rises linearly, step by step.
 
     Raises:
         ValueError: there is no policy of that name, or a parameter of it is unusable.
@@ -46,8 +47,10 @@ def _warmed(settings: ScheduleSettings, epochs: int, steps_per_epoch: int) -> Fa
     warmup += settings.warmup_steps
     factor = _factor(settings, warmup, epochs * steps_per_epoch, steps_per_epoch)
 
+    first = settings.warmup_from
+
     def at(step: int) -> float:
-        return (step + 1) / (warmup + 1) if step < warmup else factor(step)
+        return first + (1 - first) * (step + 1) / (warmup + 1) if step < warmup else factor(step)
 
     return at
 
@@ -73,9 +76,15 @@ def _factor(settings: ScheduleSettings, warmup: int, total: int, steps_per_epoch
             points = _milestones(settings.parameters.get("milestones", (0.5,)))
             least = float(settings.parameters.get("least", 0.0))
             return lambda step: max(least, gamma ** bisect_right(points, step / total))
+        case "exponential":
+            begin = max(warmup, round(settings.parameters.get("begin", 0) * steps_per_epoch))
+            least = _positive("least", settings.parameters.get("least", 1e-3))
+            span = max(1, total - begin)
+            return lambda step: least ** min(1.0, max(0, step - begin) / span)
         case policy:
             raise ValueError(
-                f"there is no policy {policy!r}; there are linear, step, cosine, multistep and annealed"
+                f"there is no policy {policy!r}; there are linear, step, cosine, multistep, annealed and "
+                "exponential"
             )
 
 

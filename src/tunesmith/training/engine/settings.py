@@ -15,16 +15,19 @@ class LoopSettings:
         epochs: passes over the training data.
         batch_size: samples a step.
         workers: processes that load data; 0 loads in the training process.
+        examples: samples of an epoch; if there are more, each epoch has others. None for all of them.
         shuffle: whether samples come in random order, a new one each epoch.
         seed: of every random choice; -1 takes a new one.
         precision: the number format, or "auto".
         checkpoint_interval: epochs between two kept checkpoints.
         validation_interval: epochs between two validations.
+        validation_start: the first epoch that may be validated; the last one always is.
         clip_norm: the largest norm of the gradient; 0 leaves it alone.
         ema_decay: the share of the averaged weights kept at each step; None keeps no average.
         ema_every: steps between two of which the average takes notice.
         ema_judged: whether the average is what is validated and kept as the model, or only saved beside it.
         ema_on_cpu: whether the average stays on the processor, where a GPU has no room for it.
+        prefetch: batches that each loading process keeps ready.
         pin_memory: whether batches on their way to a GPU lie in memory that it reads by itself.
         tensorboard_interval: epochs between two costly TensorBoard records, 0 for none of them; None writes
             no TensorBoard files at all.
@@ -33,16 +36,19 @@ class LoopSettings:
     epochs: int
     batch_size: int
     workers: int = 0
+    examples: int | None = None
     shuffle: bool = True
     seed: int = 0
     precision: Precision = "auto"
     checkpoint_interval: int = 1
     validation_interval: int = 1
+    validation_start: int = 1
     clip_norm: float = 0.0
     ema_decay: float | None = None
     ema_every: int = 1
     ema_judged: bool = True
     ema_on_cpu: bool = False
+    prefetch: int = 2
     pin_memory: bool = True
     tensorboard_interval: int | None = None
 
@@ -88,13 +94,14 @@ class ScheduleSettings:
     """How the learning rate changes.
 
     Attributes:
-        policy: linear, step, cosine, multistep or annealed.
+        policy: linear, step, cosine, multistep, annealed or exponential.
         parameters: step_size (epochs) and gamma of step; milestones (epochs) and gamma of multistep; least (a
-            share of the rate) of cosine and annealed; milestones (shares of the training) and gamma of
-            annealed.
+            share of the rate) of cosine, annealed and exponential; milestones (shares of the training) and
+            gamma of annealed; begin (epochs that are over when it begins to fall) of exponential.
         warmup_epochs: epochs in which the learning rate rises to its full value.
         warmup_share: the share of all steps in which it does, on top of these epochs.
         warmup_steps: steps in which it does, on top of these epochs.
+        warmup_from: the share of the rate at which the warm-up begins.
     """
 
     policy: str
@@ -102,3 +109,4 @@ class ScheduleSettings:
     warmup_epochs: int = 0
     warmup_share: float = 0.0
     warmup_steps: int = 0
+    warmup_from: float = 0.0

@@ -43,12 +43,29 @@ class Training(nn.Module, ABC, Generic[BatchT]):
         self.load_state_dict(extras, strict=False)
 
 
+def l1_penalty(model: nn.Module, strength: float) -> Tensor:
+    """What the sum of all weights' sizes counts in a loss; biases and normalisation are left out."""
+    sizes = [weight.abs().sum() for weight in model.parameters() if weight.dim() > 1]
+    return strength * torch.stack(sizes).sum()
+
+
 @dataclass(frozen=True)
 class Measured:
-    """Metrics of a data set: plain values, and values by category (a class, say) under the metric's name."""
+    """Metrics of a data set.
+
+    Attributes:
+        values: by name.
+        per_category: values by category (a class, say) under the metric's name.
+        bare: values that are reported by their names alone, because the published API calls them so.
+    """
 
     values: dict[str, float]
     per_category: dict[str, dict[str, float]] = field(default_factory=dict)
+    bare: dict[str, float] = field(default_factory=dict)
+
+    def named(self) -> dict[str, float]:
+        """The values as jobs report them: val_ stands before all names but the bare ones."""
+        return {f"val_{name}": value for name, value in self.values.items()} | self.bare
 
 
 class Meter(Protocol[BatchT_contra]):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tunesmith.networks import Network
 from tunesmith.specs import Block
+from tunesmith.specs.blocks.actions import Export
 from tunesmith.specs.blocks.train import CuDNN
 from tunesmith.training.engine.loading import Source
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
@@ -207,6 +208,11 @@ class Task(ABC, Generic[BatchT]):
         """The learning-rate schedule."""
 
     # What is done with a trained model.
+
+    def export_settings(self, spec: Block) -> Export:
+        """How a job exports; a network whose section says less is exported as usual."""
+        section = spec.value("export")
+        return section if isinstance(section, Export) else Export()
 
     @abstractmethod
     def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:

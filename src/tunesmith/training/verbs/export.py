@@ -35,8 +35,7 @@ def export(run: Run) -> dict[str, Any]:
     """
     started = time.monotonic()
     job = open_job(run)
-    spec = _section(job)
-    task, plan = _plan(job, spec)
+    task, spec, plan = _plan(job)
     run.raise_if_stopped()
     run.results.mkdir(parents=True, exist_ok=True)
     path = run.results / GRAPH
@@ -65,16 +64,8 @@ def export(run: Run) -> dict[str, Any]:
     return figures | {"files": files, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _section(job: Job) -> Export:
-    """How to export; a network whose section says less is exported as usual."""
-    section = job.spec.value("export")
-    return section if isinstance(section, Export) else Export()
-
-
-def _plan(job: Job, spec: Export) -> tuple[Task[Any], ExportPlan]:
-    """What to export, on an example of the batch that the graph is to take."""
-    if spec.batch_size == 0:
-        raise JobError(Cause.BAD_SPEC, "export.batch_size: must be -1 (any batch) or at least 1, got 0.")
+def _plan(job: Job) -> tuple[Task[Any], Export, ExportPlan]:
+    """How to export, and what: on an example of the batch that the graph is to take."""
     path = fetch_model(job.run)
     if path.suffix != ".pth":
         raise JobError(
@@ -83,12 +74,15 @@ def _plan(job: Job, spec: Export) -> tuple[Task[Any], ExportPlan]:
             "Post the export with a finished train job as its parent.",
         )
     task, weights = restore_task(job, path)
+    spec = task.export_settings(job.spec)
+    if spec.batch_size == 0:
+        raise JobError(Cause.BAD_SPEC, "export.batch_size: must be -1 (any batch) or at least 1, got 0.")
     plan = task.export_plan(weights, job.spec)
     example = plan.example[:1].expand(
         2 if spec.batch_size == -1 else spec.batch_size, *plan.example.shape[1:]
     )
     metadata = plan.metadata | facts(task.spec.model_dump(mode="json"), task.classes)
-    return task, replace(plan, example=example.contiguous(), metadata=metadata)
+    return task, spec, replace(plan, example=example.contiguous(), metadata=metadata)
 
 
 def _differences(task: Task[Any], plan: ExportPlan, graph: OnnxModel) -> list[Difference]:

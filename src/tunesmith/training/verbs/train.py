@@ -117,8 +117,10 @@ def _plan(begin: Beginning, group: Group) -> Plan:
         rank=group.rank,
         size=group.size,
     )
+    if loop.examples:
+        order.shorten(loop.examples)
     pinned = loop.pin_memory and job.device.type == "cuda"
-    loader = Loader(data.train, order, workers=loop.workers, pin_memory=pinned)
+    loader = Loader(data.train, order, workers=loop.workers, pin_memory=pinned, prefetch=loop.prefetch)
     return Plan(job, begin, group, task, data, loop, loader, seed, saved)
 
 
@@ -241,7 +243,7 @@ def _goal(plan: Plan, fabric: Fabric, model: nn.Module) -> MetricGoal:
         return MetricGoal(name="train_loss", direction=Direction.MINIMIZE)
     first = Loader(source, Order(min(len(source), _REHEARSED_BATCHES * size), size)).epoch()
     measured = measure(first, _predictor(plan.task, model, fabric), plan.task.meter())
-    names = {"train_loss", *(f"val_{name}" for name in measured.values)}
+    names = {"train_loss", *measured.named()}
     if job.goal.name in names:
         return job.goal
     job.run.note(

@@ -10,7 +10,7 @@ from torchvision.utils import make_grid
 
 from tunesmith.networks.classifier import Classifier
 from tunesmith.specs import SpecError, SpecProblem
-from tunesmith.training.engine.training import Training
+from tunesmith.training.engine.training import Training, l1_penalty
 from tunesmith.training.tasks.classification.images import ImageBatch
 from tunesmith.training.tasks.classification.logistic import fit_logistic
 from tunesmith.training.tasks.image_format import ImageFormat
@@ -37,8 +37,7 @@ class ClassificationTraining(Training[ImageBatch]):
         logits = self.model(batch.images)
         loss = cross_entropy(logits, batch.labels, label_smoothing=self._smoothing)
         if self._l1:
-            weights = (weight for weight in self.model.parameters() if weight.dim() > 1)
-            loss = loss + self._l1 * sum(weight.abs().sum() for weight in weights)
+            loss = loss + l1_penalty(self.model, self._l1)
         return {"loss": loss}
 
     def preview(self, batch: ImageBatch) -> Tensor | None:

@@ -16,11 +16,15 @@ from tunesmith.networks.detection import (
     IouCrop,
     Jitter,
     Resize,
+    ScaleJitter,
     ShortestSide,
     SizedCrop,
     Step,
+    Translate,
     ZoomOut,
 )
+
+_GREY = 128  # what a moved image leaves free
 
 SMALLEST_SIDE = 1.0
 """Of a box in pixels, after the image was varied: what is smaller was cut away."""
@@ -86,16 +90,29 @@ class CutOut(nn.Module):
         height, width = sample["image"].shape[-2:]
         tall, wide = (self._side(height), self._side(width))
         top, left = _below(height - tall + 1), _below(width - wide + 1)
-        cut = {
-            "image": functional.crop(sample["image"], top, left, tall, wide),
-            "boxes": functional.crop(sample["boxes"], top, left, tall, wide),
-            "labels": sample["labels"],
-        }
-        return keep_visible(cut)
+        return _cut(sample, top, left, tall, wide)
 
     def _side(self, most: int) -> int:
         low = min(self._step.smallest, most)
         return low + _below(min(self._step.largest, most) - low + 1)
+
+
+class Jittered(nn.Module):
+    """Scales by a random factor, and cuts a part of the size asked for out of what is larger."""
+
+    def __init__(self, step: ScaleJitter) -> None:
+        super().__init__()
+        self._step = step
+
+    def forward(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """The sample in a new size, no side longer than asked for."""
+        step = self._step
+        factor = step.smallest + (step.largest - step.smallest) * float(torch.rand(()))
+        fitted = Resize(round(step.height * factor), round(step.width * factor), keep_aspect=True)
+        scaled = Sized(fitted)(sample)
+        height, width = scaled["image"].shape[-2:]
+        tall, wide = min(height, step.height), min(width, step.width)
+        return _cut(scaled, _below(height - tall + 1), _below(width - wide + 1), tall, wide)
 
 
 class BoxCrop(nn.Module):
@@ -129,8 +146,23 @@ def _transform(step: Step) -> Any:
             return v2.ScaleJitter((side, side), _JITTER)
         case SizedCrop():
             return CutOut(step)
+        case ScaleJitter():
+            return Jittered(step)
+        case Translate(share, probability):
+            moved = v2.RandomAffine(degrees=0, translate=(share, share), fill=_GREY)
+            return v2.RandomApply([moved], probability)
         case _:
             return Sized(step)
+
+
+def _cut(sample: dict[str, Any], top: int, left: int, height: int, width: int) -> dict[str, Any]:
+    """A part of the sample. Boxes that it cuts away are dropped."""
+    part = {
+        "image": functional.crop(sample["image"], top, left, height, width),
+        "boxes": functional.crop(sample["boxes"], top, left, height, width),
+        "labels": sample["labels"],
+    }
+    return keep_visible(part)
 
 
 def _below(limit: int) -> int:

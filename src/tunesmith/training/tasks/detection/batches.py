@@ -144,15 +144,16 @@ class DetectionSource:
         """Image, boxes by corners, labels; and the original's width and height."""
         image, objects = self._images[index], self.samples[index].objects()
         height, width = image.shape[-2:]
-        learnt = ~objects.crowd
+        learnt = np.ones_like(objects.crowd) if self._inputs.crowds else ~objects.crowd
         boxes = torch.from_numpy(objects.boxes[learnt]).float()
         labels = torch.from_numpy(np.ascontiguousarray(objects.labels[learnt]))
         sample = keep_visible(self._steps(as_sample(image, boxes, labels)))
+        most = self._inputs.most_objects if self._varied else None
         plain = torch.Tensor.as_subclass
         return (
             plain(sample["image"], Tensor),
-            plain(sample["boxes"], Tensor),
-            sample["labels"],
+            plain(sample["boxes"], Tensor)[:most],
+            sample["labels"][:most],
             (width, height),
         )
 

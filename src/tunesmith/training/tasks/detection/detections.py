@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torchvision.ops import box_iou, nms
 
+from tunesmith.networks.detection import Kept, Suppression
 from tunesmith.networks.layers.detector import Predictions
 from tunesmith.training.tasks.detection.batches import DetectionBatch
+
+_HALF = 0.5
+_LEAST = 1e-3  # of what soft suppression has made less sure
 
 
 @dataclass(frozen=True)
@@ -26,25 +31,23 @@ class Found:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def surest(self, most: int) -> "Found":
-        """So many of them at most."""
-        return Found(self.boxes[:most], self.scores[:most], self.labels[:most])
+    def take(self, places: Tensor) -> "Found":
+        """Those at these places."""
+        return Found(self.boxes[places], self.scores[places], self.labels[places])
 
 
-def found_in(
-    outputs: Predictions, batch: DetectionBatch, sizes: Tensor, most: int, threshold: float = 0.0
-) -> list[Found]:
+def found_in(outputs: Predictions, batch: DetectionBatch, sizes: Tensor, kept: Kept) -> list[Found]:
     """The detections of each image of a batch.
 
     Args:
         outputs: of the model.
         batch: what it was shown.
         sizes: (batch, 2) width and height of the images in pixels.
-        most: detections kept of an image; a candidate may count for several classes.
-        threshold: the least confidence.
+        kept: which of them; a candidate may count for several classes.
     """
     logits, boxes = outputs.logits.float().cpu(), outputs.boxes.float().cpu()
-    scores, places = logits.sigmoid().flatten(1).topk(min(most, logits[0].numel()), dim=1)
+    looked_at = kept.suppression.candidates if kept.suppression else kept.most
+    scores, places = logits.sigmoid().flatten(1).topk(min(looked_at, logits[0].numel()), dim=1)
     candidates, labels = places // logits.shape[-1], places % logits.shape[-1]
     centre, side = boxes[..., :2], boxes[..., 2:]
     corners = torch.cat([centre - side / 2, centre + side / 2], dim=-1)
@@ -53,6 +56,32 @@ def found_in(
     corners = corners.clamp_min(0).minimum(sizes.repeat(1, 2)[:, None])
     found = []
     for box, score, label in zip(corners, scores, labels, strict=True):
-        kept = score >= threshold
-        found.append(Found(box[kept], score[kept], label[kept]))
+        sure = score >= kept.threshold
+        one = Found(box[sure], score[sure], label[sure])
+        found.append(_once(one, kept.suppression, kept) if kept.suppression else one)
     return found
+
+
+def _once(found: Found, rule: Suppression, kept: Kept) -> Found:
+    """Each object once: what overlaps a surer box of its class loses confidence, or is dropped."""
+    # What lies outside the image has been cut to nothing, and overlaps nothing.
+    found = found.take((found.boxes[:, 2:] > found.boxes[:, :2]).all(dim=1).nonzero()[:, 0])
+    if not len(found):
+        return found
+    # Boxes of different classes lie apart from one another.
+    apart = found.boxes + (found.labels * (found.boxes.max() + 1)).unsqueeze(1)
+    if not rule.sigma:
+        return found.take(nms(apart, found.scores, _HALF)[: kept.most])
+    scores, chosen, certain = found.scores.clone(), [], []
+    for _ in range(min(kept.most, len(found))):
+        place = int(scores.argmax())
+        score = float(scores[place])
+        if score < max(kept.threshold, _LEAST):
+            break
+        chosen.append(place)
+        certain.append(score)
+        overlap = box_iou(apart[place : place + 1], apart)[0]
+        scores *= torch.exp(-overlap.square() / rule.sigma)
+        scores[place] = 0.0
+    once = found.take(torch.tensor(chosen, dtype=torch.int64))
+    return Found(once.boxes, torch.tensor(certain), once.labels)

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from matplotlib.figure import Figure
 
 from tunesmith.data.draw import Tile, grid
 from tunesmith.data.images import open_rgb
+from tunesmith.networks.detection import Kept
 from tunesmith.networks.layers.detector import Predictions
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import found_in
 from tunesmith.training.tasks.detection.drawing import TRUTH, Colour, draw, outline
-from tunesmith.training.tasks.detection.metrics import MOST, DetectionMeter, Scores, sizes_of
+from tunesmith.training.tasks.detection.metrics import DetectionMeter, Scores, sizes_of
 from tunesmith.training.tasks.detection.samples import DetectionSample
 
 _COLUMNS, _TILE, _SHOWN = 4, 240, 24
@@ -32,7 +34,7 @@ class EvaluationReport:
         classes: their names.
         meter: of the metrics, fed beside this report.
         colours: of the classes.
-        threshold: the least confidence of what is drawn.
+        kept: which detections are drawn.
     """
 
     def __init__(
@@ -41,10 +43,10 @@ class EvaluationReport:
         classes: Sequence[str],
         meter: DetectionMeter,
         colours: Mapping[str, Colour],
-        threshold: float,
+        kept: Kept,
     ) -> None:
         self._samples, self._classes, self._meter = samples, classes, meter
-        self._colours, self._threshold = colours, max(threshold, _SURE)
+        self._colours, self._kept = colours, replace(kept, threshold=max(kept.threshold, _SURE))
         self._stride = -(-len(samples) // _SHOWN)
         self._tiles: list[Tile] = []
 
@@ -54,7 +56,7 @@ class EvaluationReport:
         shown = [place for place, index in enumerate(indices) if index % self._stride == 0]
         if not shown:
             return
-        all_found = found_in(outputs, batch, sizes_of(batch, self._samples), MOST, self._threshold)
+        all_found = found_in(outputs, batch, sizes_of(batch, self._samples), self._kept)
         for place in shown:
             sample, found = self._samples[indices[place]], all_found[place]
             image, objects = open_rgb(sample.path), sample.objects()
@@ -65,11 +67,12 @@ class EvaluationReport:
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write metrics.json, precision_recall.csv and .png, per_class.csv and evaluation.png."""
-        scores = self._meter.scores()
+        scores, measured = self._meter.scores(), self._meter.compute()
         figures = {
             "images": scores.images,
             "objects": sum(scores.objects.values()),
-            **self._meter.compute().values,
+            **measured.values,
+            **measured.bare,
             "classes": {
                 name: {"AP": scores.ap.get(name), "AP50": scores.ap50.get(name), "objects": count}
                 for name, count in scores.objects.items()

@@ -10,6 +10,8 @@ from tunesmith.training.tasks.image_format import ImageFormat
 
 INPUT = "inputs"
 OUTPUTS = ("pred_logits", "pred_boxes")
+THRESHOLD = "score_threshold"
+"""The name, among a graph's metadata, of the confidence below which its candidates are worth nothing."""
 
 
 class DetectorGraph(nn.Module):

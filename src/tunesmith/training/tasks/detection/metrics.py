@@ -1,7 +1,7 @@
 """COCO's metrics of a detector, computed by faster-coco-eval."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tunesmith.networks.detection import Kept
 from tunesmith.networks.layers.detector import Criterion, Predictions
 from tunesmith.training.engine.training import Measured
 from tunesmith.training.tasks.detection.batches import DetectionBatch
@@ -20,6 +21,9 @@ from tunesmith.training.tasks.detection.samples import DetectionSample
 
 MOST = 100
 """Detections of an image that COCO's metrics look at."""
+
+ALL = Kept(MOST)
+"""Whatever the confidence."""
 
 _NAMES = (
     "mAP",
@@ -65,8 +69,9 @@ class DetectionMeter:
         samples: what is measured on; they know their objects.
         classes: their names.
         criterion: the losses of predictions.
-        threshold: the least confidence of a detection that counts.
+        kept: which detections count.
         evaluated: the indices of the classes to look at; all by default.
+        names: the published names of COCO's figures, for networks whose metrics have names of their own.
     """
 
     def __init__(
@@ -74,11 +79,12 @@ class DetectionMeter:
         samples: Sequence[DetectionSample],
         classes: Sequence[str],
         criterion: Criterion,
-        threshold: float = 0.0,
+        kept: Kept = ALL,
         evaluated: Sequence[int] = (),
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self._samples, self._classes, self._criterion = samples, classes, criterion
-        self._threshold = threshold
+        self._kept, self._names = kept, names or {}
         self._evaluated = list(evaluated) or list(range(len(classes)))
         self._seen: list[int] = []
         self._rows: list[NDArray[np.float64]] = []
@@ -91,9 +97,7 @@ class DetectionMeter:
         self._loss += float(sum(losses.values(), torch.zeros(()))) * len(batch.indices)
         self._count += len(batch.indices)
         sizes = sizes_of(batch, self._samples)
-        for index, found in zip(
-            batch.indices.tolist(), found_in(cpu, batch, sizes, MOST, self._threshold), strict=True
-        ):
+        for index, found in zip(batch.indices.tolist(), found_in(cpu, batch, sizes, self._kept), strict=True):
             # image, left, top, width, height, score, class
             corners = found.boxes.double().numpy()
             columns = [
@@ -110,7 +114,8 @@ class DetectionMeter:
         """loss and COCO's figures; AP and AP50 of each class that occurs."""
         scores = self.scores()
         values = {"loss": self._loss / max(1, self._count), **scores.values}
-        return Measured(values, {"AP": scores.ap, "AP50": scores.ap50})
+        bare = {self._names[name]: values.pop(name) for name in [*values] if name in self._names}
+        return Measured(values, {"AP": scores.ap, "AP50": scores.ap50}, bare)
 
     def scores(self) -> Scores:
         """What COCO's evaluation finds in all that was taken in."""

@@ -11,6 +11,7 @@ import torch
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.images import open_rgb
+from tunesmith.networks.detection import Kept
 from tunesmith.networks.layers.detector import Predictions
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import Found, found_in
@@ -23,18 +24,18 @@ class Showing:
     """What is kept of predictions, and how it is drawn.
 
     Attributes:
-        most: detections of an image at most.
-        threshold: the least confidence.
+        kept: which detections.
         colours: of the classes.
         outline: width of the boxes in pixels.
         folders: whether files keep the folders of their images.
+        labels: whether a text file is written for each image.
     """
 
-    most: int
-    threshold: float
+    kept: Kept
     colours: Mapping[str, Colour]
     outline: int
     folders: bool
+    labels: bool = True
 
 
 class InferenceReport:
@@ -71,13 +72,14 @@ class InferenceReport:
         opened = [open_rgb(self._samples[index].path) for index in batch.indices.tolist()]
         sizes = torch.tensor([[image.width, image.height] for image in opened], dtype=torch.float32)
         showing = self._showing
-        all_found = found_in(outputs, batch, sizes, showing.most, showing.threshold)
+        all_found = found_in(outputs, batch, sizes, showing.kept)
         for index, image, found in zip(batch.indices.tolist(), opened, all_found, strict=True):
             name = self._names[index]
             picture = draw(image, found, self._classes, showing.colours, showing.outline)
             picture.save(self._place("images_annotated", f"{name}.jpg"), quality=90)
-            lines = kitti_lines(found, self._classes)
-            self._place("labels", f"{name}.txt").write_text(lines, encoding="utf-8")
+            if showing.labels:
+                lines = kitti_lines(found, self._classes)
+                self._place("labels", f"{name}.txt").write_text(lines, encoding="utf-8")
             self._keep(self._samples[index], image.size, found)
 
     def write(self, folder: Path) -> dict[str, Any]:

@@ -108,9 +108,17 @@ class TrainingSamples:
     validation: list[DetectionSample]
 
 
-def training_samples(run: Run, seed: int) -> TrainingSamples:
+def training_samples(
+    run: Run, seed: int, learnt: Annotated | None = None, checked: Annotated | None = None
+) -> TrainingSamples:
     """All images of all training datasets, and others to validate on: those of the evaluation dataset, or
     a tenth of the training images, which is then held out.
+
+    Args:
+        run: the job.
+        seed: of the choice of what is held out.
+        learnt: what stands in the place of the training datasets.
+        checked: what stands in the place of the evaluation dataset.
 
     Raises:
         DatasetError: a dataset cannot be used, or the datasets do not have the same categories.
@@ -118,11 +126,14 @@ def training_samples(run: Run, seed: int) -> TrainingSamples:
     """
     if not run.request.train_datasets:
         raise JobError(Cause.BAD_DATA, "The job has no training dataset.", "Attach one to the experiment.")
-    opened = [open_annotated(run, dataset) for dataset in run.request.train_datasets]
+    opened = [learnt] if learnt else [open_annotated(run, one) for one in run.request.train_datasets]
     for other in opened[1:]:
         _require_classes(other, opened[0].classes, f"the training dataset {opened[0].name}")
     classes = opened[0].classes
     train = [sample for one in opened for sample in one.samples()]
+    if checked:
+        _require_classes(checked, classes, f"the training dataset {opened[0].name}")
+        return TrainingSamples(classes, train, checked.samples())
     if run.request.eval_dataset:
         validation = labelled_samples(run, classes)
         if not overlap(validation, train):

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from tunesmith.networks.detection import DetectorSettings, Learning
+from tunesmith.networks.detection import DetectorSettings, Kept, Learning, Predicting
 from tunesmith.specs import Block, SpecError, SpecProblem
+from tunesmith.specs.blocks import detection as blocks
 from tunesmith.training.engine.settings import (
     LoopSettings,
     OptimizerSettings,
@@ -12,6 +13,7 @@ from tunesmith.training.engine.settings import (
     Rate,
     ScheduleSettings,
 )
+from tunesmith.training.tasks.detection.metrics import MOST
 from tunesmith.training.tasks.image_format import ImageFormat
 
 
@@ -38,12 +40,17 @@ def loop(settings: DetectorSettings, spec: Block) -> LoopSettings:
         epochs=1 if learning.dry_run else train.num_epochs,
         batch_size=settings.batch_size,
         workers=settings.workers,
-        seed=train.seed,
+        examples=learning.examples,
+        shuffle=not learning.ordered,
+        prefetch=learning.prefetch,
+        seed=seed_of(spec),
         precision=cast("Precision", learning.precision),
         checkpoint_interval=train.checkpoint_interval,
         validation_interval=train.validation_interval,
+        validation_start=learning.validated_from,
         clip_norm=learning.clip_norm,
         pin_memory=settings.pin_memory,
+        tensorboard_interval=learning.pictures_every,
         **cast("dict[str, Any]", learning.ema or {}),
     )
 
@@ -55,13 +62,57 @@ def optimizer(learning: Learning) -> OptimizerSettings:
         lr=learning.lr,
         weight_decay=learning.weight_decay,
         momentum=learning.momentum,
+        skip_names=learning.not_decayed,
         rates=tuple(Rate(parts, lr) for parts, lr in learning.rates),
     )
 
 
 def schedule(learning: Learning) -> ScheduleSettings:
     """The learning-rate schedule."""
-    return ScheduleSettings(learning.policy, dict(learning.policy_params), warmup_steps=learning.warmup_steps)
+    return ScheduleSettings(
+        learning.policy,
+        dict(learning.policy_params),
+        warmup_epochs=learning.warmup_epochs,
+        warmup_steps=learning.warmup_steps,
+        warmup_from=learning.warmup_from,
+    )
+
+
+def seed_of(spec: Block) -> int:
+    """Networks name it differently."""
+    train = cast("Any", spec).train
+    return int(train.seed if hasattr(train, "seed") else train.random_seed)
+
+
+def evaluating(settings: DetectorSettings, spec: Block) -> Predicting:
+    """How an evaluation goes."""
+    if settings.evaluating:
+        return settings.evaluating
+    own = cast("blocks.Evaluate", spec.value("evaluate"))
+    return Predicting(
+        settings.batch_size,
+        settings.workers,
+        Kept(MOST, own.conf_threshold),
+        width=own.input_width,
+        height=own.input_height,
+    )
+
+
+def inferring(settings: DetectorSettings, spec: Block) -> Predicting:
+    """How an inference goes."""
+    if settings.inferring:
+        return settings.inferring
+    own, untouched = cast("blocks.Inference", spec.value("inference")), blocks.Inference()
+    return Predicting(
+        settings.batch_size,
+        settings.workers,
+        Kept(settings.most, own.conf_threshold),
+        width=own.input_width if own.input_width != untouched.input_width else None,
+        height=own.input_height if own.input_height != untouched.input_height else None,
+        colours=own.color_map,
+        outline=own.outline_width,
+        folders=own.is_internal,
+    )
 
 
 def _problems(settings: DetectorSettings, classes: int) -> Iterator[SpecProblem]:

@@ -8,15 +8,14 @@ from typing import Any, Self, cast
 from torch import Tensor, nn
 
 from tunesmith.networks import Network
-from tunesmith.networks.detection import DetectorSettings, Resize
+from tunesmith.networks.detection import DetectorSettings, Kept, Predicting, Resize
 from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Teachable
 from tunesmith.specs import Block, SpecError, SpecProblem
-from tunesmith.specs.blocks import detection as blocks
-from tunesmith.training.base_models import weights_of
-from tunesmith.training.engine.log import log
+from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.train import CuDNN
+from tunesmith.training.engine.loading import Again, Source
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Training
-from tunesmith.training.engine.weights import load_weights, workspace_file
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
 from tunesmith.training.tasks.detection import export, settings
@@ -26,6 +25,8 @@ from tunesmith.training.tasks.detection.drawing import colours_of
 from tunesmith.training.tasks.detection.evaluation import EvaluationReport
 from tunesmith.training.tasks.detection.metrics import DetectionMeter
 from tunesmith.training.tasks.detection.predictions import InferenceReport, Showing
+from tunesmith.training.tasks.detection.pretrained import fill_in
+from tunesmith.training.tasks.detection.records import open_records
 from tunesmith.training.tasks.detection.samples import (
     DetectionSample,
     TrainingSamples,
@@ -35,7 +36,7 @@ from tunesmith.training.tasks.detection.samples import (
     samples_at_hand,
     training_samples,
 )
-from tunesmith.training.tasks.detection.training import DetectionTraining
+from tunesmith.training.tasks.detection.training import DetectionTraining, freeze, list_parameters
 from tunesmith.training.tasks.graphs import example_of, graph_format, graph_input, load_resized, noise_of
 from tunesmith.training.tasks.image_format import ImageFormat
 
@@ -62,13 +63,28 @@ class Detection(Task[DetectionBatch]):
         self.form = settings.image_format(self.settings)
         self._samples = samples
         self._graph_form: ImageFormat | None = None
+        self._graph_threshold = 0.0
         settings.check(self.settings, len(classes))
 
     @classmethod
     def for_training(cls, run: Run, network: Network, spec: Block, seed: int) -> Self:
         """The task of a job that trains, on the datasets of its request."""
-        samples = training_samples(run, seed)
+        known: DetectorSettings = import_module(network.model).settings(spec)
+        learnt = open_records(run, known.records, "train") if known.records else None
+        checked = open_records(run, known.validation_records, "val") if known.validation_records else None
+        samples = training_samples(run, seed, learnt, checked)
         return cls(run, network, spec, samples.classes, samples)
+
+    @classmethod
+    def seed_of(cls, spec: Block) -> int:
+        """Networks name it differently."""
+        return settings.seed_of(spec)
+
+    @classmethod
+    def cudnn_of(cls, spec: Block) -> CuDNN:
+        """Not every network has the section."""
+        found: CuDNN = getattr(spec.value("train"), "cudnn", CuDNN())
+        return found
 
     @property
     def subject(self) -> str:
@@ -83,17 +99,7 @@ class Detection(Task[DetectionBatch]):
 
     def load_pretrained(self, model: nn.Module) -> None:
         """Fill in the base experiments' weights, then those that the spec names."""
-        detector = cast("Detector", model)
-        for note in self.settings.notes:
-            self.run.note(f"{note} Published weights of it do not fit.")
-        for base in self.run.request.base_models:
-            file = weights_of(self.run, base)
-            fitted = load_weights(detector, file, f"base_experiment {base.name}", detector.head_names)
-            self.run.note(f"{fitted} The heads of {len(self.classes)} classes begin anew.")
-        for path, (key, part) in self.settings.files.items():
-            if key:
-                file = workspace_file(self.run, key, path)
-                self.run.note(load_weights(detector.part(part), file, path))
+        fill_in(self.run, cast("Detector", model), self.settings, len(self.classes))
 
     def inputs(self, batch: DetectionBatch) -> Tensor:
         """The images."""
@@ -103,6 +109,10 @@ class Detection(Task[DetectionBatch]):
         """The logits and the boxes."""
         return Predictions(found[0], found[1])
 
+    def output_layers(self, model: nn.Module) -> Sequence[nn.Module]:
+        """The layers that make logits and boxes."""
+        return cast("Detector", model).output_layers
+
     def example_input(self) -> Tensor:
         """An image of the trained size."""
         return example_of(self.form)[:1]
@@ -111,7 +121,8 @@ class Detection(Task[DetectionBatch]):
         """The images of the request, held in memory if they are few."""
         assert self._samples is not None  # noqa: S101 - for_training gave them
         train, validation = self._samples.train, self._samples.validation
-        if self.settings.learning.dry_run:
+        learning = self.settings.learning
+        if learning.dry_run:
             self.run.note("train.is_dry_run: one batch is trained and validated.")
             most = self.settings.batch_size
             train, validation = train[:most], validation[:most]
@@ -121,18 +132,28 @@ class Detection(Task[DetectionBatch]):
         inputs = self.settings.inputs
         counts = f"{len(train)} images to learn from, {len(validation)} to validate on"
         return TrainingData(
-            train=DetectionSource(learnt, inputs, varied=True),
+            train=self._epoch(DetectionSource(learnt, inputs, varied=True)),
             plain=DetectionSource(learnt, inputs),
             validation=DetectionSource(measured, inputs) if validation else None,
             summary=f"{counts}, {len(self.classes)} classes",
         )
 
+    def _epoch(self, source: DetectionSource) -> Source[DetectionBatch]:
+        """What an epoch shows."""
+        learning, whole = self.settings.learning, len(source)
+        if learning.one_batch:
+            self.run.note("The first batch is learnt again and again.")
+            return Again(source, min(self.settings.batch_size, whole), learning.examples or whole)
+        if learning.examples and learning.examples > whole:
+            return Again(source, whole, learning.examples)
+        return source
+
     def training(self, model: nn.Module) -> Training[DetectionBatch]:
         """The detector's own losses; what the spec freezes does not learn."""
-        self._freeze(model)
+        freeze(model, self.settings.learning.freeze)
         if self.settings.learning.verbose:
-            self._list_parameters(model)
-        return DetectionTraining(cast("Detector", model), self.form)
+            list_parameters(model)
+        return DetectionTraining(cast("Detector", model), self.form, self.settings.learning.l1)
 
     def distillation(
         self, training: Training[DetectionBatch], teacher: Task[DetectionBatch], model: nn.Module
@@ -152,7 +173,9 @@ class Detection(Task[DetectionBatch]):
     def meter(self) -> DetectionMeter:
         """Loss, COCO's figures, average precision by class."""
         assert self._samples is not None  # noqa: S101 - trainings alone ask
-        return self._meter(self._samples.validation, self.settings.threshold)
+        # What is too unsure for an evaluation may count here: a model that begins to learn is not sure.
+        kept = settings.evaluating(self.settings, self.spec).kept
+        return self._meter(self._samples.validation, replace(kept, threshold=self.settings.threshold))
 
     def loop(self) -> LoopSettings:
         """From the sections train and dataset."""
@@ -166,13 +189,21 @@ class Detection(Task[DetectionBatch]):
         """From the section train.optim."""
         return settings.schedule(self.settings.learning)
 
+    def export_settings(self, spec: Block) -> Export:
+        """Not every network has a section like the others'."""
+        own: DetectorSettings = self._module.settings(spec)
+        return own.export or super().export_settings(spec)
+
     def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:
         """The detector as a graph, of the size and channels that the job asks for."""
-        given = graph_input(self.form, cast("Any", spec).export)
+        given = graph_input(self.form, self.export_settings(spec))
         self._require_size(given.width, given.height, "export")
-        model = self._module.build(self.spec, len(self.classes), size=(given.height, given.width))
+        size = (given.height, given.width)
+        model = self.shaped(self._module.build(self.spec, len(self.classes), size=size))
         load_resized(model, weights, given)
         facts = {"model_name": self.spec.value("model_name"), "architecture": self.network.arch}
+        if threshold := self._module.settings(spec).graph_threshold:
+            facts[export.THRESHOLD] = repr(threshold)
         return export.export_plan(model, self.form, given, self.classes, facts)
 
     def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
@@ -186,43 +217,34 @@ class Detection(Task[DetectionBatch]):
     def adopt_graph(self, metadata: Mapping[str, str]) -> None:
         """Take images as the graph takes them."""
         self._graph_form = graph_format(metadata)
+        self._graph_threshold = float(metadata.get(export.THRESHOLD, 0.0))
 
     def evaluation(self, spec: Block) -> Work[DetectionBatch]:
         """Annotated images, with COCO's metrics, curves and pictures."""
-        own = cast("blocks.Evaluate", spec.value("evaluate"))
-        samples = labelled_samples(self.run, self.classes)
-        meter = self._meter(samples, own.conf_threshold)
-        report = EvaluationReport(
-            samples, self.classes, meter, colours_of(self.classes, None), own.conf_threshold
-        )
-        form = self._asked(own.input_width, own.input_height, "evaluate")
-        return self._work(self._source(samples, form), report, spec, meter)
+        own = settings.evaluating(self._module.settings(spec), spec)
+        kept = self._kept(own)
+        samples = labelled_samples(self.run, self.classes)[: own.images]
+        meter = self._meter(samples, kept)
+        report = EvaluationReport(samples, self.classes, meter, colours_of(self.classes, None), kept)
+        source = self._source(samples, self._asked(own, "evaluate"))
+        return Work(source, report, own.batch_size, own.workers, meter)
 
     def inference(self, spec: Block) -> Work[DetectionBatch]:
         """Images to predict; those that cannot be read are reported, one by one."""
-        own = cast("blocks.Inference", spec.value("inference"))
-        samples = images_to_predict(self.run)
+        own = settings.inferring(self._module.settings(spec), spec)
+        samples = images_to_predict(self.run)[: own.images]
         showing = Showing(
-            self.settings.most,
-            own.conf_threshold,
-            colours_of(self.classes, own.color_map),
-            own.outline_width,
-            own.is_internal,
+            self._kept(own), colours_of(self.classes, own.colours), own.outline, own.folders, own.labels
         )
         report = InferenceReport(
             samples, self.classes, _category_ids(samples, self.classes), showing, self.run.results
         )
-        untouched = blocks.Inference()
-        width = own.input_width if own.input_width != untouched.input_width else None
-        height = own.input_height if own.input_height != untouched.input_height else None
-        source = self._source(samples, self._asked(width, height, "inference"), tolerant=True)
-        return self._work(source, report, spec)
+        source = self._source(samples, self._asked(own, "inference"), tolerant=True)
+        return Work(source, report, own.batch_size, own.workers)
 
-    def _work(
-        self, source: DetectionSource, report: Any, spec: Block, meter: DetectionMeter | None = None
-    ) -> Work[DetectionBatch]:
-        own: DetectorSettings = self._module.settings(spec)
-        return Work(source, report, own.batch_size, own.workers, meter)
+    def _kept(self, own: Predicting) -> Kept:
+        """The detections that count. An exported graph may say which are worth nothing."""
+        return replace(own.kept, threshold=max(own.kept.threshold, self._graph_threshold))
 
     def _source(
         self, samples: list[DetectionSample], form: ImageFormat | None = None, *, tolerant: bool = False
@@ -241,11 +263,12 @@ class Detection(Task[DetectionBatch]):
             )
         return DetectionSource(Images(samples), inputs, tolerant=tolerant)
 
-    def _asked(self, width: int | None, height: int | None, section: str) -> ImageFormat | None:
+    def _asked(self, own: Predicting, section: str) -> ImageFormat | None:
         """The format that a job asks for; None for the trained one. A graph takes one alone."""
-        if self._graph_form or not (width or height):
+        if self._graph_form or not (own.width or own.height):
             return self._graph_form
-        asked = replace(self.form, width=width or self.form.width, height=height or self.form.height)
+        form = self.form
+        asked = replace(form, width=own.width or form.width, height=own.height or form.height)
         self._require_size(asked.width, asked.height, section)
         return asked
 
@@ -264,9 +287,10 @@ class Detection(Task[DetectionBatch]):
         images.hold(self.run.raise_if_stopped)
         return images
 
-    def _meter(self, samples: list[DetectionSample], threshold: float = 0.0) -> DetectionMeter:
+    def _meter(self, samples: list[DetectionSample], kept: Kept) -> DetectionMeter:
         criterion: Criterion = self._module.criterion(self.spec, len(self.classes))
-        return DetectionMeter(samples, self.classes, criterion, threshold, self._evaluated(samples))
+        evaluated, names = self._evaluated(samples), self.settings.metric_names
+        return DetectionMeter(samples, self.classes, criterion, kept, evaluated, names)
 
     def _evaluated(self, samples: list[DetectionSample]) -> list[int]:
         """The indices of the classes that the spec evaluates, by the ids that the dataset gives them."""
@@ -277,20 +301,6 @@ class Detection(Task[DetectionBatch]):
             rule = f"must hold ids of the dataset's categories: {', '.join(map(str, ids[:20]))}"
             raise SpecError([SpecProblem("dataset.eval_class_ids", rule, sorted(unknown))])
         return [ids.index(one) for one in sorted(set(self.settings.evaluated), key=ids.index)]
-
-    def _freeze(self, model: nn.Module) -> None:
-        for part in self.settings.learning.freeze:
-            fitting = [weight for name, weight in model.named_parameters() if part in name]
-            if not fitting:
-                some = sorted({".".join(name.split(".")[:3]) for name, _ in model.named_parameters()})
-                rule = f"must hold parts of parameters' names; they begin with {', '.join(some[:8])}"
-                raise SpecError([SpecProblem("train.freeze", rule, part)])
-            for weight in fitting:
-                weight.requires_grad_(False)
-
-    def _list_parameters(self, model: nn.Module) -> None:
-        for name, weight in model.named_parameters():
-            log(f"{name} {tuple(weight.shape)} {'learns' if weight.requires_grad else 'frozen'}")
 
 
 def _category_ids(samples: Sequence[DetectionSample], classes: Sequence[str]) -> list[int]:

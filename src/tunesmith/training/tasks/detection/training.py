@@ -1,14 +1,16 @@
 """What trains a detector."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.utils import draw_bounding_boxes, make_grid
 
 from tunesmith.networks.layers.detector import Detector, Seen, Teachable
-from tunesmith.training.engine.training import Training
+from tunesmith.specs import SpecError, SpecProblem
+from tunesmith.training.engine.log import log
+from tunesmith.training.engine.training import Training, l1_penalty
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.image_format import ImageFormat
 
@@ -22,15 +24,17 @@ class DetectionTraining(Training[DetectionBatch]):
     Args:
         model: the detector.
         form: what its images look like.
+        l1: what the sum of all weights' sizes counts in the loss; biases and normalisation are left out.
     """
 
-    def __init__(self, model: Detector, form: ImageFormat) -> None:
+    def __init__(self, model: Detector, form: ImageFormat, l1: float = 0.0) -> None:
         super().__init__(model)
-        self._form = form
+        self._form, self._l1 = form, l1
 
     def forward(self, batch: DetectionBatch) -> dict[str, Tensor]:
         """The loss; of it the parts of the classes and of the boxes, over all layers."""
-        return _parts(cast("Detector", self.model).losses(batch.images, batch.targets()))
+        parts = _parts(cast("Detector", self.model).losses(batch.images, batch.targets()))
+        return parts | {"loss": parts["loss"] + l1_penalty(self.model, self._l1)} if self._l1 else parts
 
     def losses(self, batch: DetectionBatch, watch: Callable[[Seen], None]) -> dict[str, Tensor]:
         """The same; `watch` is shown what the model made of the batch."""
@@ -47,6 +51,28 @@ class DetectionTraining(Training[DetectionBatch]):
             shown = picture.expand(3, -1, -1)
             pictures.append(draw_bounding_boxes(shown, corners, colors="lime") if len(corners) else shown)
         return cast("Tensor", make_grid(pictures, nrow=3)) if pictures else None
+
+
+def freeze(model: nn.Module, parts: Sequence[str]) -> None:
+    """Let the parameters with one of these parts in their names learn nothing.
+
+    Raises:
+        SpecError: no name has a part.
+    """
+    for part in parts:
+        fitting = [weight for name, weight in model.named_parameters() if part in name]
+        if not fitting:
+            some = sorted({".".join(name.split(".")[:3]) for name, _ in model.named_parameters()})
+            rule = f"must hold parts of parameters' names; they begin with {', '.join(some[:8])}"
+            raise SpecError([SpecProblem("train.freeze", rule, part)])
+        for weight in fitting:
+            weight.requires_grad_(False)
+
+
+def list_parameters(model: nn.Module) -> None:
+    """Write to the log which parameters learn."""
+    for name, weight in model.named_parameters():
+        log(f"{name} {tuple(weight.shape)} {'learns' if weight.requires_grad else 'frozen'}")
 
 
 def _parts(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
