@@ -145,6 +145,7 @@ def entries() -> list[dict[str, Any]]:
     found = [_entry(name, *kind) for name, kind in BACKBONES.items()]
     found += [_fan_entry(path, *facts) for path, facts in FAN.items()]
     found += [_tf2_entry(size) for size in range(6)]
+    found += [_efficientdet_entry(size) for size in range(6)]
     found += [_segformer_entry(name) for name in SEGFORMER]
     found += [_segformer_fan_entry()]
     found += [_rtdetr_entry(name, *facts) for name, facts in RTDETR.items()]
@@ -203,6 +204,20 @@ def _tf2_entry(size: int) -> dict[str, Any]:
         "version": version,
         "description": f"EfficientNet-B{size} with the weights of timm's {name}, which come from TensorFlow.",
         "defaults": {"model.backbone": f"efficientnet-b{size}", "dataset.preprocess_mode": "torch"},
+    }
+
+
+def _efficientdet_entry(size: int) -> dict[str, Any]:
+    """The backbone of an EfficientDet, under the name that clients look for; pyramid and heads begin anew."""
+    entry = _tf2_entry(size)
+    version, source = entry["version"], entry["source"]["repo"].partition("/")[2]
+    return entry | {
+        "arch": "efficientdet_tf2",
+        "ngc_path": f"timm/pretrained_efficientdet_tf2:{version}",
+        "description": f"The backbone of EfficientDet-D{size} with the weights of timm's {source}.",
+        "accuracy": None,
+        "accuracy_source": None,
+        "defaults": {"model.name": f"efficientdet-d{size}"},
     }
 
 
