@@ -29,14 +29,15 @@ class Jobs:
 
     def create(
         self,
-        experiment_id: str,
+        owner_id: str,
         action: str,
         specs: Mapping[str, Any] | None = None,
         *,
         parent: str | Job | None = None,
+        kind: Owners = "experiments",
         **fields: Any,
     ) -> Job:
-        """Post a job. It runs once its parent is done and a slot is free.
+        """Post a job of an experiment, or of a dataset. It runs once its parent is done and a slot is free.
 
         Raises:
             BadRequestError: the specs, the parent or the datasets do not fit; `problems` lists the keys.
@@ -47,12 +48,12 @@ class Jobs:
             "specs": specs,
             **fields,
         }
-        path = self._session.path("experiments", experiment_id, "jobs")
-        return self.get(experiment_id, self._session.call("POST", path, body=body))
+        path = self._session.path(kind, owner_id, "jobs")
+        return self.get(owner_id, self._session.call("POST", path, body=body), kind=kind)
 
-    def get(self, experiment_id: str, job_id: str) -> Job:
-        """One job of an experiment."""
-        path = self._session.path("experiments", experiment_id, "jobs", job_id)
+    def get(self, owner_id: str, job_id: str, *, kind: Owners = "experiments") -> Job:
+        """One job of an experiment, or of a dataset."""
+        path = self._session.path(kind, owner_id, "jobs", job_id)
         return Job.model_validate(self._session.call("GET", path))
 
     def find(self, job_id: str) -> Job:

@@ -28,8 +28,12 @@ def run_action(run: Run) -> dict[str, Any]:
         from tunesmith.training.base_models import pull_model
 
         return pull_model(run)
+    if action == "convert_efficientdet_tf2":
+        from tunesmith.training.dataservices.convert_efficientdet_tf2 import convert_efficientdet_tf2
+
+        return convert_efficientdet_tf2(run)
     if action not in _VERBS:
-        known = ", ".join(("pull", "pull_model", *_VERBS))
+        known = ", ".join(("pull", "pull_model", "convert_efficientdet_tf2", *_VERBS))
         raise JobError(Cause.BAD_SPEC, f"There is no action {action!r} here; there are {known}.")
     return _run_verb(action, run)
 

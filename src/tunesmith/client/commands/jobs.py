@@ -42,7 +42,7 @@ def run(
 ) -> None:
     """Run an action."""
     output = Output(as_json)
-    fields = {"name": name} if name else {}
+    fields: dict[str, Any] = {"name": name} if name else {}
     with connect() as client:
         specs = read_object(spec, "a spec") if spec else client.experiments.default_spec(experiment, action)
         job = client.jobs.create(experiment, action, with_edits(specs, set_ or []), parent=parent, **fields)

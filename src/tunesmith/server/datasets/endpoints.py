@@ -18,7 +18,6 @@ from tunesmith.server.kit.dependencies import (
     VaultDep,
     WriteSession,
 )
-from tunesmith.server.kit.errors import NotFoundError
 from tunesmith.server.kit.ids import PathId
 from tunesmith.server.kit.pagination import PageDep
 from tunesmith.server.kit.wire import NothingRsp, QueryText
@@ -99,5 +98,4 @@ def delete_dataset(
 @router.get(f"{_ONE}/specs/{{action}}/schema")
 def get_schema(caller: CallerDep, dataset_id: PathId, action: str, session: ReadSession) -> dict[str, Any]:
     """Get the schema of the specs of an action on a dataset."""
-    dataset = service.get_dataset(session, caller, dataset_id)
-    raise NotFoundError(f"Action {action} requested not in {', '.join(dataset.actions)}")
+    return service.get_schema(session, caller, dataset_id, action)

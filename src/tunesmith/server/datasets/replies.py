@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from tunesmith.data.types import DatasetFormat, DatasetType
+from tunesmith.networks.dataset_actions import dataset_actions
 from tunesmith.server.datasets.schemas import DatasetReq, DatasetRsp
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
@@ -37,7 +38,7 @@ def reply_to(
         ValidationError: a stored value is odd, if strict.
     """
     values: dict[str, Any] = {name: getattr(dataset, name) for name in _COLUMNS}
-    values |= {"workspace": dataset.workspace_id, "actions": []}
+    values |= {"workspace": dataset.workspace_id, "actions": [*dataset_actions(dataset.type, dataset.format)]}
     for name in _UNSHOWN:
         values.pop(name, None)
     if dataset.id in jobs:

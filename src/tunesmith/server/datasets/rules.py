@@ -7,9 +7,10 @@ from tunesmith.data.layout import Layout
 from tunesmith.data.layouts import layout_for, layouts
 from tunesmith.data.types import INTENTS, DatasetFormat, DatasetType, Intent
 from tunesmith.networks import networks
+from tunesmith.networks.dataset_actions import DatasetAction, dataset_actions
 from tunesmith.server.datasets.schemas import DatasetFormats, DatasetReq
 from tunesmith.server.datasets.tables import Dataset
-from tunesmith.server.kit.errors import BadRequestError
+from tunesmith.server.kit.errors import BadRequestError, NotFoundError
 
 
 def required_layout(request: DatasetReq) -> Layout:
@@ -72,6 +73,22 @@ def formats_for(name: str | None) -> DatasetFormats:
         dataset_formats=[DatasetFormat(one) for one in formats],
         accepted_dataset_intents=[one for one in INTENTS if one in intents],
     )
+
+
+def action_on(dataset: Dataset, name: str) -> DatasetAction:
+    """An action on a dataset.
+
+    Raises:
+        NotFoundError: there is none of that name; the message lists those there are.
+    """
+    known = dataset_actions(dataset.type, dataset.format)
+    if name not in known:
+        there = f"are {', '.join(known)}" if known else "is none"
+        raise NotFoundError(
+            f"Action {name} requested not in the actions of datasets of type {dataset.type} and format "
+            f"{dataset.format}: there {there} on this server"
+        )
+    return known[name]
 
 
 def _layout(dataset_type: str, dataset_format: str) -> Layout:

@@ -1,12 +1,13 @@
 """The rules of datasets."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from tunesmith.server.datasets import pulls, repository
 from tunesmith.server.datasets.replies import reply_to
-from tunesmith.server.datasets.rules import check_unchanged, check_use, required_layout
+from tunesmith.server.datasets.rules import action_on, check_unchanged, check_use, required_layout
 from tunesmith.server.datasets.schemas import DatasetListRsp, DatasetReq, DatasetRsp
 from tunesmith.server.datasets.sources import names_source, set_source
 from tunesmith.server.datasets.states import SETTLED
@@ -27,6 +28,7 @@ from tunesmith.server.kit.settings import Settings
 from tunesmith.server.models.pulls import ensure_pulled, with_pulls
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.servers import server_ids
+from tunesmith.specs import action_schema
 
 _PRIVATE = {"docker_env_vars", "client_id", "client_secret", "filters"}
 _PLAIN = {"name", "description", "version", "logo", "shared", "client_url"}
@@ -72,6 +74,16 @@ def get_dataset(session: Session, caller: Caller, dataset_id: UUID) -> DatasetRs
     """
     dataset = get_readable(session, Dataset, dataset_id, caller)
     return _shown(session, reply_to(dataset, subsets(session, Kind.DATASET, [dataset.id]), whole=True))
+
+
+def get_schema(session: Session, caller: Caller, dataset_id: UUID, action: str) -> dict[str, Any]:
+    """The schema of the specs of an action on a dataset.
+
+    Raises:
+        NotFoundError: the caller may see none of that id, or there is no such action on it.
+    """
+    known = action_on(get_readable(session, Dataset, dataset_id, caller), action)
+    return action_schema(known.spec, known.section)
 
 
 def list_datasets(

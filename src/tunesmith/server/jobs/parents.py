@@ -54,14 +54,7 @@ def find_parent(
                 f"{_choice(session, experiment, fitting)}"
             )
         return None
-    parent = find_visible(session, caller, parent_id)
-    if parent is None:
-        raise NotFoundError(f"Parent job {parent_id} not found")
-    if parent.status == Status.ERROR:
-        raise BadRequestError(
-            f"parent_job_id: job {parent_id} ended in an error; correct what was wrong, post it again and "
-            "name the new job"
-        )
+    parent = usable_parent(session, caller, parent_id)
     if fitting and parent.action not in fitting:
         raise BadRequestError(
             f"parent_job_id: {action} cannot follow {parent.action}. {_choice(session, experiment, fitting)}"
@@ -70,6 +63,24 @@ def find_parent(
         raise BadRequestError(
             f"parent_job_id: the model of job {parent_id} is a {parent.network}, and this experiment's "
             f"network is {network.arch}. {_choice(session, experiment, fitting)}"
+        )
+    return parent
+
+
+def usable_parent(session: Session, caller: Caller, parent_id: UUID) -> Job:
+    """A job that another one may follow, whatever it did.
+
+    Raises:
+        BadRequestError: it ended in an error.
+        NotFoundError: the caller may see no such job.
+    """
+    parent = find_visible(session, caller, parent_id)
+    if parent is None:
+        raise NotFoundError(f"Parent job {parent_id} not found")
+    if parent.status == Status.ERROR:
+        raise BadRequestError(
+            f"parent_job_id: job {parent_id} ended in an error; correct what was wrong, post it again and "
+            "name the new job"
         )
     return parent
 

@@ -11,6 +11,7 @@ from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.bases import check_agreement, defaults_of
 from tunesmith.server.experiments.rules import action_of, network_of
 from tunesmith.server.experiments.tables import Experiment
+from tunesmith.server.jobs.dataset_posting import post_dataset_job
 from tunesmith.server.jobs.freezing import TRAINS, freeze_inputs
 from tunesmith.server.jobs.parents import find_parent
 from tunesmith.server.jobs.repository import Kind, Owner
@@ -19,7 +20,7 @@ from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit import access
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.kit.database import after_commit
-from tunesmith.server.kit.errors import BadRequestError, NotFoundError, SpecsRefusedError
+from tunesmith.server.kit.errors import BadRequestError, SpecsRefusedError
 from tunesmith.server.kit.settings import Settings
 from tunesmith.server.models.pulls import ensure_pulled
 from tunesmith.server.scheduling.hint import Hint
@@ -49,10 +50,7 @@ def post_job(
         experiment = access.get_writable(session, Experiment, owner.id, caller)
         return post_experiment_job(session, caller, experiment, request, settings, hint)
     dataset = access.get_writable(session, Dataset, owner.id, caller)
-    raise NotFoundError(
-        f"Action {request.action} requested not in the actions of datasets of type {dataset.type}: "
-        "there are none on this server"
-    )
+    return post_dataset_job(session, caller, dataset, request, settings, hint)
 
 
 def post_experiment_job(

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from tunesmith.networks import networks
+from tunesmith.networks.dataset_actions import dataset_actions
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.details import Details
@@ -67,6 +68,10 @@ def get_schema(session: Session, caller: Caller, owner: Owner, job_id: UUID) -> 
         NotFoundError: the caller may see no such job there, or its action has no specs here.
     """
     job = visible_job(session, caller, owner, job_id)
+    if job.dataset_id and (dataset := session.get(Dataset, job.dataset_id)):
+        known = dataset_actions(dataset.type, dataset.format).get(job.action)
+        if known:
+            return action_schema(known.spec, known.section, job.specs)
     network = networks().get(job.network or "")
     if network is None or job.action not in network.actions:
         raise NotFoundError(f"The specs of {job.action} have no schema on this server")
