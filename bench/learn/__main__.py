@@ -22,11 +22,11 @@ def main(names: list[str]) -> int:
     for case in CASES:
         if not names or case.network in names:
             with tempfile.TemporaryDirectory() as folder:
-                found.append(learn(case, Path(folder)))
+                found += learn(case, Path(folder))
     sys.stdout.write(table(found))
-    figures = {one.case.network: {one.case.metric: one.value, "seconds": one.seconds} for one in found}
+    figures = {one.name: {one.case.metric: one.value, "seconds": one.seconds} for one in found}
     sys.stdout.write(json.dumps({"learn": figures}) + "\n")
-    missed = [one.case.network for one in found if not one.enough]
+    missed = [one.name for one in found if not one.enough]
     if missed:
         sys.stderr.write(f"learnt too little: {', '.join(missed)}\n")
     return 1 if missed else 0
@@ -41,8 +41,8 @@ def table(found: list[Learnt]) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {one.case.network} | {one.case.data} | {one.case.metric} | {one.value:.3f} | "
-        f"{one.case.least:.2f} | {one.seconds:.0f} s |"
+        f"| {one.name} | {one.case.data} | {one.case.metric} | {one.value:.3f} | "
+        f"{one.least:.2f} | {one.seconds:.0f} s |"
         for one in found
     ]
     return "\n".join(lines) + "\n"

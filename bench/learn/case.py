@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,6 +30,9 @@ class Case:
         specs: by dotted path.
         metric: of the evaluation on `measured`.
         least: what it must reach.
+        kept: what of the metric may be lost by pruning to half the work and retraining, and by an engine in 8
+            bits; None for networks of which this is not shown.
+        retraining: specs by dotted path that are others when what pruning left is trained.
     """
 
     network: str
@@ -39,39 +42,92 @@ class Case:
     specs: Mapping[str, Any]
     metric: str
     least: float
+    kept: float | None = None
+    retraining: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """What came of a case: the metric, and the seconds that its training took."""
+    """What came of a case: the metric, what it must be, and the seconds that this took."""
 
     case: Case
     value: float
+    least: float
     seconds: float
+    model: str = ""
+
+    @property
+    def name(self) -> str:
+        """The network, and what was done with its model."""
+        return f"{self.case.network} {self.model}".strip()
 
     @property
     def enough(self) -> bool:
         """Whether it reached what it must."""
-        return self.value >= self.case.least
+        return self.value >= self.least
 
 
-def learn(case: Case, folder: Path) -> Learnt:
-    """Train, and evaluate the best epoch on data that the training has not seen."""
+def learn(case: Case, folder: Path) -> list[Learnt]:
+    """Train, and evaluate the best epoch on data that the training has not seen; then smaller models."""
     case.write(folder)
     began = time.monotonic()
-    train = _job(case, folder, "train", train_datasets=(_dataset(case, folder, TRAINED),))
+    train, _ = _job(case, folder, "train", train_datasets=(_dataset(case, folder, TRAINED),))
     seconds = time.monotonic() - began
-    request = train[0].request
+    parent = _parent(train, "model_best.pth")
+    whole = Learnt(case, _measured(case, folder, parent), case.least, seconds)
+    if case.kept is None:
+        return [whole]
+    return [whole, _halved(case, folder, parent, whole), _in_8_bits(case, folder, parent, whole)]
+
+
+def _halved(case: Case, folder: Path, parent: ParentInput, whole: Learnt) -> Learnt:
+    """Pruned to half the floating-point operations or fewer, and trained again."""
+    began = time.monotonic()
+    prune, outcome = _job(case, folder, "prune", parent=parent)
+    left = outcome["flops"]["after"] / outcome["flops"]["before"]
+    assert left <= 0.5, f"pruning left {left:.0%} of the work: raise prune.threshold"
+    again = replace(case, specs={**case.specs, **case.retraining})
+    data = (_dataset(case, folder, TRAINED),)
+    retrain, _ = _job(again, folder, "retrain", parent=_parent(prune, "model.pth"), train_datasets=data)
+    value = _measured(case, folder, _parent(retrain, "model_best.pth"))
+    model = f"pruned to {left:.0%} of the work"
+    return Learnt(case, value, whole.value - (case.kept or 0.0), time.monotonic() - began, model)
+
+
+def _in_8_bits(case: Case, folder: Path, parent: ParentInput, whole: Learnt) -> Learnt:
+    began = time.monotonic()
+    export, _ = _job(case, folder, "export", parent=parent)
+    keys = {"gen_trt_engine.tensorrt.data_type": "int8", "gen_trt_engine.tensorrt.max_batch_size": 16}
+    graph = _parent(export, "model.onnx")
+    data = _dataset(case, folder, TRAINED)
+    engine, _ = _job(
+        replace(case, specs={**case.specs, **keys}),
+        folder,
+        "gen_trt_engine",
+        parent=graph,
+        calibration_dataset=data,
+    )
+    value = _measured(case, folder, _parent(engine, "model.engine"))
+    return Learnt(case, value, whole.value - (case.kept or 0.0), time.monotonic() - began, "in 8 bits")
+
+
+def _parent(run: Run, file: str) -> ParentInput:
+    request = run.request
     assert request.results is not None
-    parent = ParentInput(
+    return ParentInput(
         job_id=request.job_id,
-        action="train",
+        action=request.action,
         results=request.results.location,
         specs=request.specs,
-        files=("model_best.pth",),
+        files=(file,),
     )
-    _, outcome = _job(case, folder, "evaluate", parent=parent, eval_dataset=_dataset(case, folder, MEASURED))
-    return Learnt(case, outcome["metrics"][case.metric], seconds)
+
+
+def _measured(case: Case, folder: Path, parent: ParentInput) -> float:
+    data = _dataset(case, folder, MEASURED)
+    _, outcome = _job(case, folder, "evaluate", parent=parent, eval_dataset=data)
+    value: float = outcome["metrics"][case.metric]
+    return value
 
 
 def _dataset(case: Case, folder: Path, name: str) -> DatasetInput:
