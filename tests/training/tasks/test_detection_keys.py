@@ -17,6 +17,7 @@ from tunesmith.training.engine.optimizers import build_optimizer
 from tunesmith.training.engine.training import Training
 from tunesmith.training.tasks.detection import settings as engine
 from tunesmith.training.tasks.detection.task import Detection
+from tunesmith.training.tasks.learning import optimizer, schedule
 
 SECTIONS = ("model.", "dataset.", "train.")
 BASE = SMALL_BOXES | {"train.enable_ema": True}
@@ -114,8 +115,8 @@ def observed(changes) -> list[Any]:
     found: list[Any] = [
         known,
         engine.loop(known, spec),
-        engine.optimizer(learning),
-        engine.schedule(learning),
+        optimizer(learning),
+        schedule(learning),
     ]
     try:
         model = build(spec, 3).train()
@@ -191,9 +192,9 @@ def test_parts_of_the_published_names_have_their_own_rate(bench, parts, slow):
     keys = {"model.backbone_names": parts, "train.optim.lr_backbone": 0.5}
     known = settings(spec_of(keys))
     training = training_of(bench, keys)
-    optimizer = build_optimizer(training, engine.optimizer(known.learning), fused=False)
+    built = build_optimizer(training, optimizer(known.learning), fused=False)
     names = {id(weight): name for name, weight in training.named_parameters()}
-    groups = {group["lr"]: [names[id(one)] for one in group["params"]] for group in optimizer.param_groups}
+    groups = {group["lr"]: [names[id(one)] for one in group["params"]] for group in built.param_groups}
     assert set(groups) == {0.5, 1e-3}
     assert all(slow in name for name in groups[0.5])
     assert not any(slow in name for name in groups[1e-3])

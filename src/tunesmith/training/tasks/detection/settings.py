@@ -3,15 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from tunesmith.networks.detection import DetectorSettings, Learning, Resize
+from tunesmith.networks.detection import DetectorSettings, Resize
 from tunesmith.specs import Block, SpecError, SpecProblem
-from tunesmith.training.engine.settings import (
-    LoopSettings,
-    OptimizerSettings,
-    Precision,
-    Rate,
-    ScheduleSettings,
-)
+from tunesmith.training.engine.settings import LoopSettings, Precision
 from tunesmith.training.tasks.image_format import ImageFormat
 
 
@@ -50,22 +44,6 @@ def loop(settings: DetectorSettings, spec: Block) -> LoopSettings:
         pin_memory=settings.pin_memory,
         **cast("dict[str, Any]", learning.ema or {}),
     )
-
-
-def optimizer(learning: Learning) -> OptimizerSettings:
-    """The optimiser."""
-    return OptimizerSettings(
-        name=learning.optimizer,
-        lr=learning.lr,
-        weight_decay=learning.weight_decay,
-        momentum=learning.momentum,
-        rates=tuple(Rate(parts, lr) for parts, lr in learning.rates),
-    )
-
-
-def schedule(learning: Learning) -> ScheduleSettings:
-    """The learning-rate schedule."""
-    return ScheduleSettings(learning.policy, dict(learning.policy_params), warmup_steps=learning.warmup_steps)
 
 
 def _problems(settings: DetectorSettings, classes: int) -> Iterator[SpecProblem]:

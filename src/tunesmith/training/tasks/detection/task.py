@@ -13,13 +13,12 @@ from tunesmith.networks.layers.detector import Criterion, Detector, Predictions
 from tunesmith.specs import Block, SpecError, SpecProblem
 from tunesmith.specs.blocks import detection as blocks
 from tunesmith.training.base_models import weights_of
-from tunesmith.training.engine.log import log
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Training
 from tunesmith.training.engine.weights import load_weights, workspace_file
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
-from tunesmith.training.tasks.detection import export, settings
+from tunesmith.training.tasks.detection import settings
 from tunesmith.training.tasks.detection.batches import DetectionBatch, DetectionSource, Images
 from tunesmith.training.tasks.detection.drawing import colours_of
 from tunesmith.training.tasks.detection.evaluation import EvaluationReport
@@ -34,8 +33,19 @@ from tunesmith.training.tasks.detection.samples import (
     training_samples,
 )
 from tunesmith.training.tasks.detection.training import DetectionTraining
-from tunesmith.training.tasks.graphs import example_of, graph_format, graph_input, load_resized, noise_of
+from tunesmith.training.tasks.graphs import (
+    Returned,
+    example_of,
+    export_plan,
+    graph_format,
+    graph_input,
+    load_resized,
+    noise_of,
+)
 from tunesmith.training.tasks.image_format import ImageFormat
+from tunesmith.training.tasks.learning import freeze, list_parameters, optimizer, schedule
+
+_RETURNED = Returned(("pred_logits", "pred_boxes"), lambda found: (found.logits, found.boxes))
 
 
 class Detection(Task[DetectionBatch]):
@@ -125,9 +135,9 @@ class Detection(Task[DetectionBatch]):
 
     def training(self, model: nn.Module) -> Training[DetectionBatch]:
         """The detector's own losses; what the spec freezes does not learn."""
-        self._freeze(model)
+        freeze(model, self.settings.learning.freeze)
         if self.settings.learning.verbose:
-            self._list_parameters(model)
+            list_parameters(model)
         return DetectionTraining(cast("Detector", model), self.form)
 
     def meter(self) -> DetectionMeter:
@@ -141,11 +151,11 @@ class Detection(Task[DetectionBatch]):
 
     def optimizer(self) -> OptimizerSettings:
         """From the section train.optim."""
-        return settings.optimizer(self.settings.learning)
+        return optimizer(self.settings.learning)
 
     def schedule(self) -> ScheduleSettings:
         """From the section train.optim."""
-        return settings.schedule(self.settings.learning)
+        return schedule(self.settings.learning)
 
     def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:
         """The detector as a graph, of the size and channels that the job asks for."""
@@ -153,8 +163,10 @@ class Detection(Task[DetectionBatch]):
         self._require_size(given.width, given.height, "export")
         model = self._module.build(self.spec, len(self.classes), size=(given.height, given.width))
         load_resized(model, weights, given)
-        facts = {"model_name": self.spec.value("model_name"), "architecture": self.network.arch}
-        return export.export_plan(model, self.form, given, self.classes, facts)
+        boxes = "centre x, centre y, width, height as shares of the input; the class scores are sigmoids"
+        name = self.spec.value("model_name")
+        facts = {"model_name": name, "architecture": self.network.arch, "boxes": boxes}
+        return export_plan(model, (self.form, given), _RETURNED, self.classes, facts, "inputs")
 
     def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
         """Images of a dataset that is here, else noise of the spread that normalised images have."""
@@ -258,20 +270,6 @@ class Detection(Task[DetectionBatch]):
             rule = f"must hold ids of the dataset's categories: {', '.join(map(str, ids[:20]))}"
             raise SpecError([SpecProblem("dataset.eval_class_ids", rule, sorted(unknown))])
         return [ids.index(one) for one in sorted(set(self.settings.evaluated), key=ids.index)]
-
-    def _freeze(self, model: nn.Module) -> None:
-        for part in self.settings.learning.freeze:
-            fitting = [weight for name, weight in model.named_parameters() if part in name]
-            if not fitting:
-                some = sorted({".".join(name.split(".")[:3]) for name, _ in model.named_parameters()})
-                rule = f"must hold parts of parameters' names; they begin with {', '.join(some[:8])}"
-                raise SpecError([SpecProblem("train.freeze", rule, part)])
-            for weight in fitting:
-                weight.requires_grad_(False)
-
-    def _list_parameters(self, model: nn.Module) -> None:
-        for name, weight in model.named_parameters():
-            log(f"{name} {tuple(weight.shape)} {'learns' if weight.requires_grad else 'frozen'}")
 
 
 def _category_ids(samples: Sequence[DetectionSample], classes: Sequence[str]) -> list[int]:
