@@ -147,10 +147,10 @@ def swin_configuration(swin: Swin, levels: Levels) -> Any:
 
 
 def _swin(swin: Swin, levels: Levels) -> nn.Module:
-    net: Any = SwinMaps(swin_configuration(swin, levels))
+    net = SwinMaps(swin_configuration(swin, levels))
     net.swin.layernorm.requires_grad_(False)  # its output is not among the maps
     if not swin.patch_norm:
-        net.swin.embeddings.norm = nn.Identity()
+        net.swin.embeddings.norm = cast("Any", nn.Identity())
     parts = list(net.modules())
     if swin.qk_scale is not None:
         for part in parts:

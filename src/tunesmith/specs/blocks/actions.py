@@ -57,7 +57,7 @@ class Export(OnnxExport):
 
     format: str = choice("onnx", ["onnx", "xdl"], "File format; xdl is written as ONNX.")
     serialize_nvdsinfer: bool = flag(
-        False, "Write a DeepStream configuration.", inert="DeepStream configurations are not written"
+        False, "Write nvdsinfer_config.txt, a configuration for DeepStream's inference element."
     )
 
 

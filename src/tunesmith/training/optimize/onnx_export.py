@@ -153,7 +153,7 @@ def _opset(model: ModelProto) -> int:
     return next(int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx"))
 
 
-def _told_opset(spec: Export, opset: int, note: Callable[[str], None]) -> int:
+def _told_opset(spec: OnnxExport, opset: int, note: Callable[[str], None]) -> int:
     if opset != spec.opset_version:
         note(f"The graph has operator set {opset}: this model cannot be written in {spec.opset_version}.")
     return opset

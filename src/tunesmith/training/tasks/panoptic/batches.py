@@ -49,8 +49,8 @@ class MaskBatch(NamedTuple):
 
     def cpu(self) -> "MaskBatch":
         """The same in the processor's memory."""
-        moved = {name: part.cpu() for name, part in self._asdict().items() if isinstance(part, Tensor)}
-        return self._replace(**moved)
+        images, masks, labels = self.images.cpu(), self.masks.cpu(), self.labels.cpu()
+        return MaskBatch(images, masks, labels, self.sizes.cpu(), self.indices.cpu(), self.faults)
 
     def targets(self) -> list[MaskTarget]:
         """What is to be found in each image."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tunesmith.data.coco_data import CocoData
 from tunesmith.data.errors import DatasetError, FileFlawError
+from tunesmith.data.image_files import ImageFiles
 from tunesmith.data.label_maps import LabelEntry, read_label_map
 from tunesmith.data.panoptic import read_panoptic
 from tunesmith.data.panoptic_data import PanopticData
@@ -51,7 +52,7 @@ class Listed:
     path: Path
     name: str
     image_id: int | str
-    size: tuple[int, int]
+    size: tuple[int, int] = (0, 0)
 
 
 class Annotated(ABC):
@@ -94,10 +95,7 @@ class PanopticSet(Annotated):
 
     def images(self) -> list[Listed]:
         """The images that have annotations."""
-        return [
-            Listed(one.path, one.entry.image.name, one.entry.image.id, _size_of(one.entry.image))
-            for one in self._data.samples
-        ]
+        return _panoptic_images(self._data)
 
     def segments(self, place: int) -> Segments:
         """The segments of an image, each as its PNG file has it."""
@@ -130,8 +128,7 @@ class InstanceSet(Annotated):
 
     def images(self) -> list[Listed]:
         """All images, those without objects too."""
-        listed = zip(self._data.paths, self._data.annotated.images, strict=True)
-        return [Listed(path, one.name, one.id, _size_of(one)) for path, one in listed]
+        return _instance_images(self._data)
 
     def segments(self, place: int) -> Segments:
         """The objects of an image."""
@@ -157,7 +154,7 @@ def open_annotated(run: Run, dataset: DatasetInput, reading: Reading, mode: Mode
             f"one in the format {DatasetFormat.COCO_PANOPTIC} or {DatasetFormat.COCO}."
         )
     folder = fetched(run, dataset).folder
-    if dataset.format == DatasetFormat.COCO_PANOPTIC and reading == "segments":
+    if _has_segments(dataset, reading):
         return PanopticSet(dataset.name, PanopticData.open(folder), things_only=mode == "instance")
     files = PulledFolder(folder).files
     named = next((files / name for name in _NAMES if (files / name).is_file()), None)
@@ -177,5 +174,35 @@ def coloured(entries: Sequence[LabelEntry]) -> tuple[Entry, ...]:
     )
 
 
-def _size_of(image: object) -> tuple[int, int]:
-    return getattr(image, "width", 0), getattr(image, "height", 0)
+def listed_images(run: Run, dataset: DatasetInput, reading: Reading) -> list[Listed]:
+    """The images of a dataset, whatever is known of them. It is fetched first if its copy is not here.
+
+    Raises:
+        StoppedError: asked to stop while fetching.
+        DatasetError: it cannot be used.
+        StorageError: it cannot be fetched.
+    """
+    folder = fetched(run, dataset).folder
+    if _has_segments(dataset, reading):
+        return _panoptic_images(PanopticData.open(folder))
+    if dataset.format in (DatasetFormat.COCO_PANOPTIC, DatasetFormat.COCO):
+        return _instance_images(CocoData.open(folder))
+    root = PulledFolder(folder).extracted / "images"
+    found = ImageFiles(root).paths
+    return [
+        Listed(path, path.relative_to(root).as_posix(), index) for index, path in enumerate(found, start=1)
+    ]
+
+
+def _has_segments(dataset: DatasetInput, reading: Reading) -> bool:
+    return dataset.format == DatasetFormat.COCO_PANOPTIC and reading == "segments"
+
+
+def _panoptic_images(data: PanopticData) -> list[Listed]:
+    pairs = [(one.path, one.entry.image) for one in data.samples]
+    return [Listed(path, image.name, image.id, (image.width, image.height)) for path, image in pairs]
+
+
+def _instance_images(data: CocoData) -> list[Listed]:
+    listed = zip(data.paths, data.annotated.images, strict=True)
+    return [Listed(path, one.name, one.id, (one.width, one.height)) for path, one in listed]

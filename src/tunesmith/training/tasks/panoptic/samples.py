@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunesmith.data.errors import DatasetError
-from tunesmith.data.image_files import ImageFiles
-from tunesmith.data.pulled import PulledFolder
 from tunesmith.data.types import DatasetFormat
 from tunesmith.networks.layers.masker import Entry
 from tunesmith.networks.panoptic import MaskerSettings, Use
 from tunesmith.protocol import Cause, DatasetInput
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
-from tunesmith.training.tasks.datasets import at_hand, fetched
-from tunesmith.training.tasks.panoptic.datasets import Annotated, Segments, open_annotated
+from tunesmith.training.tasks.datasets import at_hand
+from tunesmith.training.tasks.panoptic.datasets import Annotated, Segments, listed_images, open_annotated
 from tunesmith.training.tasks.splitting import hold_out, overlap
 
 _ANNOTATED = (DatasetFormat.COCO_PANOPTIC, DatasetFormat.COCO)
@@ -132,13 +130,8 @@ def samples_of(source: Annotated) -> list[MaskSample]:
 
 
 def _images(run: Run, dataset: DatasetInput, settings: MaskerSettings) -> list[MaskSample]:
-    if dataset.format in _ANNOTATED:
-        return samples_of(_open(run, dataset, settings, settings.predict))
-    root = PulledFolder(fetched(run, dataset).folder).extracted / "images"
-    return [
-        MaskSample(path, path.relative_to(root).as_posix(), index)
-        for index, path in enumerate(ImageFiles(root).paths, start=1)
-    ]
+    listed = listed_images(run, dataset, settings.predict.reading)
+    return [MaskSample(one.path, one.name, one.image_id, one.size) for one in listed]
 
 
 def _open(run: Run, dataset: DatasetInput, settings: MaskerSettings, use: Use) -> Annotated:

@@ -210,8 +210,7 @@ class PanopticSegmentation(Task[MaskBatch]):
     def inference(self, spec: Block) -> Work[MaskBatch]:
         """Images to predict; those that cannot be read are reported, one by one."""
         own: MaskerSettings = self._module.settings(spec)
-        found = images_to_predict(self.run, self._asked(own))
-        samples = [replace(sample, source=None) for sample in found]
+        samples = images_to_predict(self.run, own)
         report = InferenceReport(samples, self._told(), self._classes(own), self.run.results)
         source = MaskSource(Decoded(samples), self._inputs(own.predict.sizing), tolerant=True)
         return Work(source, report, own.predict.batch_size, own.predict.workers)
