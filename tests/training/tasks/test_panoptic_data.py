@@ -108,8 +108,6 @@ def test_instances_without_masks_are_refused(bench, tmp_path):
     boxes = bench.dataset(tmp_path, "boxes-alone", INSTANCES)
     with pytest.raises(DatasetError, match=r"mask|segmentation"):
         samples_of(bench, boxes)
-    run = bench.prepare("inference", {}, network="mask2former", inference_dataset=boxes)
-    assert len(images_to_predict(run, asked())) == 3, "nothing need be known of what is predicted"
 
 
 @pytest.mark.parametrize("kind", [PANOPTIC, INSTANCES])
@@ -171,7 +169,7 @@ def test_an_image_and_its_masks_move_together(tmp_path):
     decoded._held = [(torch.from_numpy(mask * 255).to(torch.uint8).expand(3, -1, -1), segments)]
     inputs = Inputs(FORM, ShortestSide((48, 80), 200), 32, crop=(64, 64), varied=True)
     source = MaskSource(decoded, inputs)
-    source._distort = torch.nn.Identity()  # type: ignore[assignment]
+    source._distort = torch.nn.Identity()
     torch.manual_seed(0)
     seen = set()
     for _ in range(12):

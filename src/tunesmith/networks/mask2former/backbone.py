@@ -64,6 +64,9 @@ class TimmMaps(nn.Module):
         super().__init__()
         self.pyramid = pyramid
         self.channels = list(pyramid.channels)
+        for name, part in pyramid.maps.net.named_children():
+            if name.startswith("head"):
+                part.requires_grad_(False)  # its output is not among the maps
 
     def forward(self, images: Tensor) -> SimpleNamespace:
         """The maps of normalised images (batch, 3, height, width)."""

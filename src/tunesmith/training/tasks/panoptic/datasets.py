@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tunesmith.data.coco_data import CocoData
 from tunesmith.data.errors import DatasetError, FileFlawError
-from tunesmith.data.image_files import ImageFiles
+from tunesmith.data.image_tree import image_tree
 from tunesmith.data.label_maps import LabelEntry, read_label_map
 from tunesmith.data.panoptic import read_panoptic
 from tunesmith.data.panoptic_data import PanopticData
@@ -187,10 +187,10 @@ def listed_images(run: Run, dataset: DatasetInput, reading: Reading) -> list[Lis
         return _panoptic_images(PanopticData.open(folder))
     if dataset.format in (DatasetFormat.COCO_PANOPTIC, DatasetFormat.COCO):
         return _instance_images(CocoData.open(folder))
-    root = PulledFolder(folder).extracted / "images"
-    found = ImageFiles(root).paths
+    tree = image_tree(PulledFolder(folder).extracted / "images")
     return [
-        Listed(path, path.relative_to(root).as_posix(), index) for index, path in enumerate(found, start=1)
+        Listed(path, path.relative_to(tree.root).as_posix(), index)
+        for index, path in enumerate(tree.images(), start=1)
     ]
 
 
