@@ -6,10 +6,10 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.learn import classification, detection, segmentation
+from bench.learn import classification, detection, masks, segmentation
 from bench.learn.case import Case, Learnt, learn
 
-CASES: tuple[Case, ...] = (*classification.CASES, *detection.CASES, *segmentation.CASES)
+CASES: tuple[Case, ...] = (*classification.CASES, *detection.CASES, *segmentation.CASES, *masks.CASES)
 
 
 def main(names: list[str]) -> int:

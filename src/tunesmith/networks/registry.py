@@ -8,6 +8,7 @@ from tunesmith.networks import (
     deformable_detr,
     dino,
     efficientdet_tf2,
+    mask2former,
     rtdetr,
     segformer,
 )
@@ -25,15 +26,16 @@ class UnknownNetworkError(LookupError):
 def networks() -> dict[str, Network]:
     """All networks by their name in the API."""
     known = (
-        classification_pyt,
-        classification_tf2,
-        deformable_detr,
-        dino,
-        efficientdet_tf2,
-        rtdetr,
-        segformer,
+        classification_pyt.NETWORK,
+        classification_tf2.NETWORK,
+        deformable_detr.NETWORK,
+        dino.NETWORK,
+        efficientdet_tf2.NETWORK,
+        mask2former.NETWORK,
+        rtdetr.NETWORK,
+        segformer.NETWORK,
     )
-    return {network.NETWORK.arch: network.NETWORK for network in known}
+    return {network.arch: network for network in known}
 
 
 def get_network(arch: str) -> Network:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, MultiStepLR, StepLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 
 from tunesmith.training.engine.schedules import build_schedule, follow
 from tunesmith.training.engine.settings import ScheduleSettings
@@ -41,6 +41,11 @@ def ours(policy, warmup_epochs=0, **parameters):
 )
 def test_smooth_policies_fall_step_by_step(policy, reference):
     assert ours(policy) == pytest.approx(rates(reference(optimizer())))
+
+
+def test_a_line_may_be_bent_by_a_power():
+    bent = PolynomialLR(optimizer(), total_iters=EPOCHS * STEPS, power=0.9)
+    assert ours("linear", power=0.9) == pytest.approx(rates(bent))
 
 
 @pytest.mark.parametrize(

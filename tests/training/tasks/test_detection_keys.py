@@ -18,6 +18,7 @@ from tunesmith.training.engine.optimizers import build_optimizer
 from tunesmith.training.engine.training import Training
 from tunesmith.training.tasks.detection import settings as engine
 from tunesmith.training.tasks.detection.task import Detection
+from tunesmith.training.tasks.learning import optimizer, schedule
 
 SECTIONS = ("model.", "dataset.", "train.")
 
@@ -59,8 +60,8 @@ def observed(network: str, changes) -> list[Any]:
     found: list[Any] = [
         known,
         engine.loop(known, spec),
-        engine.optimizer(learning),
-        engine.schedule(learning),
+        optimizer(learning),
+        schedule(learning),
         [(name, tuple(weight.shape), weight.requires_grad) for name, weight in model.named_parameters()],
         [type(part).__name__ for part in model.modules()],
         getattr(model, "_layer", None),
@@ -164,11 +165,9 @@ def rates(bench: Bench, network: str, keys) -> dict[float, list[str]]:
     """The names of the weights by learning rate."""
     training = training_of(bench, network, keys)
     known = module_of(network).settings(spec_of(network, keys))
-    optimizer = build_optimizer(training, engine.optimizer(known.learning), fused=False)
+    built = build_optimizer(training, optimizer(known.learning), fused=False)
     names = {id(weight): name for name, weight in training.named_parameters()}
     return {
-        lr: [
-            names[id(one)] for group in optimizer.param_groups if group["lr"] == lr for one in group["params"]
-        ]
-        for lr in {group["lr"] for group in optimizer.param_groups}
+        lr: [names[id(one)] for group in built.param_groups if group["lr"] == lr for one in group["params"]]
+        for lr in {group["lr"] for group in built.param_groups}
     }

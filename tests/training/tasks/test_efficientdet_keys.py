@@ -15,6 +15,7 @@ from tunesmith.specs.block import key_facts
 from tunesmith.training.optimize.pruning import PruneSettings
 from tunesmith.training.optimize.settings import EngineSettings
 from tunesmith.training.tasks.detection import settings as engine
+from tunesmith.training.tasks.learning import optimizer, schedule
 
 LOADER, VARIED, RATE = "dataset.loader.", "dataset.augmentation.", "train.lr_schedule."
 BASE = SMALL_ANCHORED | {f"{RATE}warmup_epoch": 1}
@@ -126,8 +127,8 @@ def observed(changes) -> list[Any]:
     found: list[Any] = [
         known,
         engine.loop(known, spec),
-        engine.optimizer(known.learning),
-        engine.schedule(known.learning),
+        optimizer(known.learning),
+        schedule(known.learning),
         PruneSettings.of(spec.prune),
         EngineSettings.of(spec),
     ]

@@ -14,7 +14,9 @@ from tests.training.segments import SMALL_SEGMENTS, UNET, write_masked_scenes
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.scenes import archive, png
-from tunesmith.networks.segformer.spec import SegformerSpec, Segment
+from tunesmith.networks.segformer.adapter import settings
+from tunesmith.networks.segformer.spec import SegformerSpec
+from tunesmith.networks.segmentation import SegmenterSettings
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.training.failures import JobError
 from tunesmith.training.tasks.image_format import ImageFormat
@@ -29,8 +31,15 @@ from tunesmith.training.tasks.segmentation.images import MaskedSource
 from tunesmith.training.tasks.segmentation.labels import IGNORED, labels_for
 from tunesmith.training.tasks.segmentation.predictions import mask_names
 
+SECTION = "dataset.segment"
+
+
+def segment(**keys) -> SegmenterSettings:
+    return settings(validate_spec(SegformerSpec, {"dataset": {"segment": keys}}))
+
+
+TABLE = labels_for(segment(num_classes=3).labelling, SECTION, None).table(None)
 FORM = ImageFormat(16, 24, (0.5,) * 3, (0.5,) * 3)
-TABLE = labels_for(validate_spec(Segment, {"num_classes": 3}), None).table(None)
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +60,6 @@ def raw(bench: Bench, tmp_path_factory: pytest.TempPathFactory):
     images = {f"images/{name}": png(np.zeros((8, 8, 3), np.uint8)) for name in ("a/1.png", "b/1.png")}
     (folder / "images.tar.gz").write_bytes(archive(images))
     return bench.dataset(folder, "raw", "segmentation raw")
-
-
-def segment(**keys) -> Segment:
-    return validate_spec(Segment, keys)
 
 
 def test_all_training_datasets_are_learnt_from(bench, make):
@@ -96,7 +101,7 @@ def test_the_splits_are_those_of_the_spec(bench, make, raw):
 
 def test_a_job_without_data_says_so(bench):
     run = bench.prepare("train", {})
-    labels = labels_for(segment(), None)
+    labels = labels_for(segment().labelling, SECTION, None)
     with pytest.raises(JobError, match="no training dataset"):
         training_samples(run, segment(), seed=1)
     with pytest.raises(DatasetError, match="no images to evaluate on"):
@@ -140,7 +145,7 @@ def test_what_is_held_is_the_same(pair):
 def test_an_unknown_value_is_named_with_file_and_remedy(pair):
     assert pair.mask
     Image.fromarray(np.full((32, 48), 9, np.uint8)).save(pair.mask)
-    with pytest.raises(DatasetError, match=r"mask\.png has the value 9.*dataset\.segment\.palette"):
+    with pytest.raises(DatasetError, match=r"mask\.png has the value 9.*palette"):
         MaskedSource([pair], FORM).fetch([0])
 
 
@@ -166,7 +171,7 @@ def test_an_image_and_its_mask_move_together(key):
     prefix = "dataset.segment.augmentation."
     keys = SMALL_SEGMENTS | {prefix + key: AUGMENTATIONS[key]}
     keys |= {prefix + "random_flip.enable": "flip" in key, prefix + "random_rotate.angle_list": [30.0]}
-    vary = build_variation(validate_spec(SegformerSpec, nested(keys)).dataset.segment.augmentation, 32)
+    vary = build_variation(settings(validate_spec(SegformerSpec, nested(keys))).variation, 32, prefix)
     assert vary is not None
     mask = torch.zeros(32, 32, dtype=torch.uint8)
     mask[8:20, 4:12] = 1
@@ -188,7 +193,7 @@ def test_an_image_and_its_mask_move_together(key):
 def test_colours_leave_masks_alone():
     prefix = "dataset.segment.augmentation."
     keys = SMALL_SEGMENTS | {prefix + "random_color.enable": True, prefix + "with_random_blur": True}
-    vary = build_variation(validate_spec(SegformerSpec, nested(keys)).dataset.segment.augmentation, 32)
+    vary = build_variation(settings(validate_spec(SegformerSpec, nested(keys))).variation, 32, prefix)
     assert vary is not None
     mask = torch.randint(0, 3, (32, 32), dtype=torch.uint8)
     image = torch.randint(0, 255, (3, 32, 32), dtype=torch.uint8)

@@ -8,9 +8,11 @@ from tests.training.jobs import nested
 from tests.training.segments import SMALL_SEGMENTS
 
 from tunesmith.networks.segformer.model import build
+from tunesmith.networks.segformer.model import settings as settings_of
 from tunesmith.networks.segformer.spec import SegformerSpec
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.specs.block import key_facts
+from tunesmith.training.tasks.learning import optimizer, schedule
 from tunesmith.training.tasks.segmentation import settings
 from tunesmith.training.tasks.segmentation.augment import build_variation
 from tunesmith.training.tasks.segmentation.data import split_of
@@ -96,14 +98,18 @@ def spec_of(**changes: Any) -> SegformerSpec:
     return validate_spec(SegformerSpec, nested(BASE | changes))
 
 
+def weights_of(spec: SegformerSpec, model: Any) -> tuple[float, ...]:
+    return settings.loss_weights(settings_of(spec), model.levels)
+
+
 def effects(spec: SegformerSpec) -> list[Any]:
     """Everything that a training builds from its spec, as far as it can be compared."""
-    segment = spec.dataset.segment
-    labels, form = labels_for(segment, {0, 255}), settings.image_format(spec)
+    known = settings_of(spec)
+    labels, form = labels_for(known.labelling, known.section, {0, 255}), settings.image_format(known)
     torch.manual_seed(0)
     model = build(spec, len(labels.classes)).eval()
-    training = SegmentationTraining(model, form, len(labels.classes), settings.loss_weights(spec)).eval()
-    vary = build_variation(segment.augmentation, 64)
+    training = SegmentationTraining(model, form, len(labels.classes), weights_of(spec, model)).eval()
+    vary = build_variation(known.variation, 64, f"{known.section}.augmentation")
     image = torch.arange(3 * 64 * 64).remainder(251).view(3, 64, 64).to(torch.uint8)
     mask = (torch.arange(64 * 64).view(64, 64) % 2).to(torch.uint8)
     batch = SegmentBatch(form.normalise(image[None]), mask[None].long(), torch.zeros(1))
@@ -114,11 +120,11 @@ def effects(spec: SegformerSpec) -> list[Any]:
         labels,
         labels.table({0, 255}).tolist(),
         form,
-        [split_of(segment, f"{use}_split") for use in ("train", "validation", "test", "predict")],
+        [split_of(known, use) for use in ("train", "validation", "test", "predict")],
         [[one.tolist() for one in vary(image, mask)] for _ in range(20)] if vary else None,
-        settings.loop(spec),
-        settings.optimizer(spec),
-        settings.schedule(spec),
+        settings.loop(known, spec),
+        optimizer(known.learning),
+        schedule(known.learning),
     ]
 
 
@@ -148,12 +154,12 @@ def test_a_changed_key_changes_what_is_built(path, untouched):
 @pytest.mark.parametrize("weights", [[1.0], [0.5, -0.5, 0.5, 0.8, 1.0], [0.5, 0.5, 0.5, 0.8, 0.0]])
 def test_weights_that_cannot_be_used_are_named(weights):
     with pytest.raises(SpecError, match=r"train\.segment\.weights: must hold 5 numbers"):
-        settings.loss_weights(spec_of(**{"train.segment.weights": weights}))
+        settings.loss_weights(settings_of(spec_of(**{"train.segment.weights": weights})), 4)
 
 
 def test_a_map_of_weight_nothing_has_no_classifier():
     spec = spec_of(**{"train.segment.weights": [0.0, 0.0, 0.0, 0.0, 1.0]})
-    training = SegmentationTraining(
-        build(spec, 2), settings.image_format(spec), 2, settings.loss_weights(spec)
-    )
+    model = build(spec, 2)
+    form = settings.image_format(settings_of(spec))
+    training = SegmentationTraining(model, form, 2, weights_of(spec, model))
     assert training.extras() == {}

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from tunesmith.networks.segformer.adapter import labelling
 from tunesmith.networks.segformer.spec import Segment
+from tunesmith.networks.segmentation import Labelling
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.training.tasks.segmentation.labels import (
     IGNORED,
@@ -18,30 +20,33 @@ LANE = {"label_id": 7, "mapping_class": "road", "rgb": [1, 2, 3], "seg_class": "
 SKY = {"label_id": 3, "mapping_class": "sky", "rgb": [70, 130, 180], "seg_class": "sky"}
 
 
-def segment(**keys) -> Segment:
-    return validate_spec(Segment, keys)
+SECTION = "dataset.segment"
+
+
+def segment(**keys) -> Labelling:
+    return labelling(validate_spec(Segment, keys))
 
 
 def test_an_untouched_spec_takes_two_classes_from_the_published_palette():
-    labels = labels_for(segment(), {0, 255})
+    labels = labels_for(segment(), SECTION, {0, 255})
     assert labels.classes == ("foreground", "background")
     assert labels.table({0, 255})[[0, 1, 255]].tolist() == [0, 1, 1]
     assert labels.table({0, 1, 255})[[0, 1, 255]].tolist() == [0, 1, IGNORED]
 
 
 def test_an_untouched_spec_takes_the_classes_that_the_masks_have():
-    labels = labels_for(segment(), {0, 2, 4, 255})
+    labels = labels_for(segment(), SECTION, {0, 2, 4, 255})
     assert labels.classes == ("0", "1", "2", "3", "4")
     assert labels.table({0, 2, 4, 255})[[4, 5, 255]].tolist() == [4, UNKNOWN, IGNORED]
 
 
 def test_a_number_of_classes_is_enough():
-    labels = labels_for(segment(num_classes=3), {0, 1, 2})
+    labels = labels_for(segment(num_classes=3), SECTION, {0, 1, 2})
     assert labels.classes == ("0", "1", "2")
 
 
 def test_values_that_share_a_class_are_one_class():
-    labels = labels_for(segment(palette=[ROAD, SKY, LANE]), {0, 3, 7})
+    labels = labels_for(segment(palette=[ROAD, SKY, LANE]), SECTION, {0, 3, 7})
     assert labels.classes == ("road", "sky")
     assert labels.values == ((0, 7), (3,))
     assert labels.colours == ((128, 64, 128), (70, 130, 180))
@@ -49,12 +54,12 @@ def test_values_that_share_a_class_are_one_class():
 
 
 def test_255_may_be_a_class_of_the_palette():
-    table = labels_for(segment(palette=[ROAD, SKY | {"label_id": 255}]), {0, 255}).table({0, 255})
+    table = labels_for(segment(palette=[ROAD, SKY | {"label_id": 255}]), SECTION, {0, 255}).table({0, 255})
     assert table[[0, 255]].tolist() == [0, 1]
 
 
 def test_without_norm_255_is_ignored():
-    assert labels_for(segment(label_transform="None"), {0, 255}).table({0, 255})[255] == IGNORED
+    assert labels_for(segment(label_transform="None"), SECTION, {0, 255}).table({0, 255})[255] == IGNORED
 
 
 @pytest.mark.parametrize(
@@ -67,8 +72,8 @@ def test_without_norm_255_is_ignored():
     ],
 )
 def test_a_model_finds_its_labels_again(keys, found):
-    trained = labels_for(segment(**keys), found)
-    assert labels_of(segment(**keys), trained.classes) == trained
+    trained = labels_for(segment(**keys), SECTION, found)
+    assert labels_of(segment(**keys), SECTION, trained.classes) == trained
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,7 @@ def test_a_model_finds_its_labels_again(keys, found):
 )
 def test_what_cannot_be_used_is_named(keys, message):
     with pytest.raises(SpecError, match=rf"dataset\.segment\.{message}"):
-        labels_for(segment(**keys), {0, 1})
+        labels_for(segment(**keys), SECTION, {0, 1})
 
 
 @pytest.mark.parametrize("count", [2, 20, 21, 150])

@@ -79,9 +79,15 @@ def test_every_form_of_the_model_measures_the_same(bench, segmenter, exported, s
 
 
 def test_a_graph_of_another_size_and_of_grey_images_agrees_with_torch(bench, segmenter, scenes):
-    changes = {"export.input_width": 128, "export.input_height": 64, "export.input_channel": 1}
+    changes = {
+        "export.input_width": 128,
+        "export.input_height": 64,
+        "export.input_channel": 1,
+        "export.serialize_nvdsinfer": True,
+    }
     job = run(bench, "export", segmenter.parent("model_best.pth"), changes, eval_dataset=scenes)
     assert job.outcome["input"]["shape"] == [1, 64, 128]
+    assert "infer-dims=1;64;128\n" in (job.results / "nvdsinfer_config.txt").read_text()
     assert {one["batch_size"] for one in job.outcome["differences"]} == {1, 3}
     assert job.outcome["onnx_max_abs_diff"] < 1e-3
     measured = run(bench, "evaluate", job.parent("model.onnx"), eval_dataset=scenes)

@@ -12,9 +12,12 @@ from transformers.models.segformer.modeling_segformer import SegformerModel
 from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.features import FeatureMaps, feature_maps
 from tunesmith.networks.published import renamed
+from tunesmith.networks.segformer.adapter import settings
 from tunesmith.networks.segformer.backbones import MIX_TRANSFORMERS
 from tunesmith.networks.segformer.spec import SegformerSpec
 from tunesmith.specs import SpecError, SpecProblem
+
+__all__ = ["build", "checkpoint_filter_fn", "settings"]
 
 _HEAD = "model.decode_head"
 _DROPOUT = 0.1
@@ -86,9 +89,6 @@ class DecodeHead(nn.Module):
         logits: Tensor = self.classifier(self.dropout(mixed))
         return logits
 
-    def _enlarged(self, features: Tensor, size: torch.Size) -> Tensor:
-        return interpolate(features, size, mode="bilinear", align_corners=self.align_corners)
-
 
 class Segformer(nn.Module):
     """Normalised images (batch, 3, height, width) to logits (batch, classes, height / 4, width / 4).
@@ -128,6 +128,14 @@ class Segformer(nn.Module):
     def outputs(self, branches: Sequence[Tensor]) -> Tensor:
         """The logits of these branches."""
         return self.decode_head.fuse(branches)
+
+    def part(self, name: str) -> nn.Module:
+        """The whole, or the library's backbone."""
+        return self.maps.net if name == "backbone" else self
+
+    def output_layers(self) -> tuple[nn.Module, ...]:
+        """The classifier of the pixels."""
+        return (self.decode_head.classifier,)
 
     def train(self, mode: bool = True) -> "Segformer":
         """A frozen backbone stays in evaluation mode: its running statistics must not move either."""

@@ -95,9 +95,10 @@ class ScheduleSettings:
 
     Attributes:
         policy: linear, step, cosine, multistep, annealed or exponential.
-        parameters: step_size (epochs) and gamma of step; milestones (epochs) and gamma of multistep; least (a
-            share of the rate) of cosine, annealed and exponential; milestones (shares of the training) and
-            gamma of annealed; begin (epochs that are over when it begins to fall) of exponential.
+        parameters: power of linear; step_size (epochs) and gamma of step; milestones (epochs) and gamma of
+            multistep; least (a share of the rate) of cosine, annealed and exponential; milestones (shares of
+            the training) and gamma of annealed; begin (epochs that are over when it begins to fall) of
+            exponential.
         warmup_epochs: epochs in which the learning rate rises to its full value.
         warmup_share: the share of all steps in which it does, on top of these epochs.
         warmup_steps: steps in which it does, on top of these epochs.

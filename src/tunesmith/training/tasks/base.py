@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tunesmith.networks import Network
 from tunesmith.specs import Block
-from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.actions import OnnxExport
 from tunesmith.specs.blocks.train import CuDNN
 from tunesmith.training.engine.loading import Source
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
@@ -209,10 +209,10 @@ class Task(ABC, Generic[BatchT]):
 
     # What is done with a trained model.
 
-    def export_settings(self, spec: Block) -> Export:
+    def export_settings(self, spec: Block) -> OnnxExport:
         """How a job exports; a network whose section says less is exported as usual."""
         section = spec.value("export")
-        return section if isinstance(section, Export) else Export()
+        return section if isinstance(section, OnnxExport) else OnnxExport()
 
     @abstractmethod
     def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:

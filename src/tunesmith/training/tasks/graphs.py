@@ -1,15 +1,17 @@
-"""What images an exported graph takes, and how it tells."""
+"""Models as graphs: what images a graph takes, what it returns, and how it tells."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import tunesmith
 from tunesmith.specs import SpecError, SpecProblem
-from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.actions import OnnxExport
 from tunesmith.training.engine.weights import fit
+from tunesmith.training.tasks.base import ExportPlan
 from tunesmith.training.tasks.image_format import ImageFormat
 
 INPUT = "input_1"
@@ -32,6 +34,64 @@ class Spread(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) with the channels of the trained format."""
         return images * self.scale + self.shift if self._grey else images
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a task's graphs return.
+
+    Attributes:
+        names: of the outputs; the first is what the model itself returns, or the first part of it.
+        tensors: the outputs, in that order, out of what the model returns for a batch.
+    """
+
+    names: tuple[str, ...]
+    tensors: Callable[[Any], tuple[Tensor, ...]]
+
+
+class ImageGraph(nn.Module):
+    """A model behind normalised images of the format that a graph takes."""
+
+    def __init__(
+        self, model: nn.Module, formats: tuple[ImageFormat, ImageFormat], returned: Returned
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.spread = Spread(*formats)
+        self._tensors = returned.tensors
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The outputs for images (batch, channels, height, width)."""
+        return self._tensors(self.model(self.spread(images)))
+
+
+def export_plan(
+    model: nn.Module,
+    formats: tuple[ImageFormat, ImageFormat],
+    returned: Returned,
+    classes: tuple[str, ...],
+    facts: Mapping[str, str],
+    input_name: str = INPUT,
+) -> ExportPlan:
+    """The plan for the graph of a model.
+
+    Args:
+        model: built for images of the size that the graph is to take.
+        formats: of the images that it was trained with, and of those that the graph is to take.
+        returned: what the graph returns.
+        classes: the names of the first output's columns.
+        facts: further metadata.
+        input_name: the name of the input.
+    """
+    given = formats[1]
+    return ExportPlan(
+        module=ImageGraph(model, formats, returned).eval(),
+        example=example_of(given),
+        input_name=input_name,
+        output_names=returned.names,
+        metadata={**describe_input(given), **facts},
+        labels=classes,
+    )
 
 
 def describe_input(given: ImageFormat) -> dict[str, str]:
@@ -59,7 +119,7 @@ def noise_of(given: ImageFormat, count: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-def graph_input(trained: ImageFormat, spec: Export) -> ImageFormat:
+def graph_input(trained: ImageFormat, spec: OnnxExport) -> ImageFormat:
     """The format that an export asks for. Width and height left at their defaults are the trained ones.
 
     A grey image is normalised by the means of the channels' mean and deviation.

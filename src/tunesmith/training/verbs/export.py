@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from tunesmith.protocol import Cause
-from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.actions import Export, OnnxExport
 from tunesmith.training.engine.log import log
 from tunesmith.training.failures import JobError
+from tunesmith.training.optimize.deepstream import CONFIGURATION, configuration
 from tunesmith.training.optimize.onnx_export import CLASSES, SPEC, facts, write_graph
 from tunesmith.training.optimize.onnx_runtime import OnnxModel
 from tunesmith.training.optimize.verify import BATCHES, Difference, compare, require_agreement
@@ -47,6 +48,9 @@ def export(run: Run) -> dict[str, Any]:
         (run.results / "labels.txt").write_text(
             "".join(f"{name}\n" for name in plan.labels), encoding="utf-8"
         )
+    if isinstance(spec, Export) and spec.serialize_nvdsinfer:
+        text = configuration(plan, job.network.task, GRAPH, run.note)
+        (run.results / CONFIGURATION).write_text(text, encoding="utf-8")
     figures: dict[str, Any] = {
         "onnx_max_abs_diff": max(one.largest for one in differences),
         "differences": [one.figures() for one in differences],
@@ -64,7 +68,7 @@ def export(run: Run) -> dict[str, Any]:
     return figures | {"files": files, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _plan(job: Job) -> tuple[Task[Any], Export, ExportPlan]:
+def _plan(job: Job) -> tuple[Task[Any], OnnxExport, ExportPlan]:
     """How to export, and what: on an example of the batch that the graph is to take."""
     path = fetch_model(job.run)
     if path.suffix != ".pth":

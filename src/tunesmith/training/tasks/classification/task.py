@@ -18,7 +18,6 @@ from tunesmith.training.engine.training import Training
 from tunesmith.training.engine.weights import load_weights, workspace_file
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
-from tunesmith.training.tasks.classification import export
 from tunesmith.training.tasks.classification.data import (
     TrainingSamples,
     images_to_predict,
@@ -33,9 +32,18 @@ from tunesmith.training.tasks.classification.images import ImageBatch, ImageSour
 from tunesmith.training.tasks.classification.metrics import ClassificationMeter
 from tunesmith.training.tasks.classification.predictions import InferenceReport, Sheets
 from tunesmith.training.tasks.classification.training import ClassificationTraining, LogisticTraining
-from tunesmith.training.tasks.graphs import graph_format, graph_input, load_resized, noise_of
+from tunesmith.training.tasks.graphs import (
+    Returned,
+    export_plan,
+    graph_format,
+    graph_input,
+    load_resized,
+    noise_of,
+)
 from tunesmith.training.tasks.image_format import ImageFormat
 from tunesmith.training.tasks.pixels import Pixels
+
+_RETURNED = Returned(("logits", "probs"), lambda logits: (logits, logits.softmax(dim=1)))
 
 
 class Classification(Task[ImageBatch]):
@@ -184,7 +192,7 @@ class Classification(Task[ImageBatch]):
             own = {name.removeprefix("net."): value for name, value in weights.items()}
             load_resized(model.net, own, given)
         facts = {"model_name": self.spec.value("model_name"), "backbone": self.dialect.backbone}
-        return export.export_plan(model, self.form, given, self.classes, facts)
+        return export_plan(model, (self.form, given), _RETURNED, self.classes, facts)
 
     def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
         """Images of a dataset that is here, else noise of the spread that normalised images have."""

@@ -3,16 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from tunesmith.networks.detection import DetectorSettings, Kept, Learning, Predicting
+from tunesmith.networks.detection import DetectorSettings, Kept, Predicting
 from tunesmith.specs import Block, SpecError, SpecProblem
 from tunesmith.specs.blocks import detection as blocks
-from tunesmith.training.engine.settings import (
-    LoopSettings,
-    OptimizerSettings,
-    Precision,
-    Rate,
-    ScheduleSettings,
-)
+from tunesmith.training.engine.settings import LoopSettings, Precision
 from tunesmith.training.tasks.detection.metrics import MOST
 from tunesmith.training.tasks.image_format import ImageFormat
 
@@ -52,29 +46,6 @@ def loop(settings: DetectorSettings, spec: Block) -> LoopSettings:
         pin_memory=settings.pin_memory,
         tensorboard_interval=learning.pictures_every,
         **cast("dict[str, Any]", learning.ema or {}),
-    )
-
-
-def optimizer(learning: Learning) -> OptimizerSettings:
-    """The optimiser."""
-    return OptimizerSettings(
-        name=learning.optimizer,
-        lr=learning.lr,
-        weight_decay=learning.weight_decay,
-        momentum=learning.momentum,
-        skip_names=learning.not_decayed,
-        rates=tuple(Rate(parts, lr) for parts, lr in learning.rates),
-    )
-
-
-def schedule(learning: Learning) -> ScheduleSettings:
-    """The learning-rate schedule."""
-    return ScheduleSettings(
-        learning.policy,
-        dict(learning.policy_params),
-        warmup_epochs=learning.warmup_epochs,
-        warmup_steps=learning.warmup_steps,
-        warmup_from=learning.warmup_from,
     )
 
 

@@ -11,14 +11,14 @@ from tunesmith.networks import Network
 from tunesmith.networks.detection import DetectorSettings, Kept, Predicting, Resize
 from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Teachable
 from tunesmith.specs import Block, SpecError, SpecProblem
-from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.actions import OnnxExport
 from tunesmith.specs.blocks.train import CuDNN
 from tunesmith.training.engine.loading import Again, Source
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Training
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
-from tunesmith.training.tasks.detection import export, settings
+from tunesmith.training.tasks.detection import settings
 from tunesmith.training.tasks.detection.batches import DetectionBatch, DetectionSource, Images
 from tunesmith.training.tasks.detection.distillation import Distillation, begin_as, renormalised
 from tunesmith.training.tasks.detection.drawing import colours_of
@@ -36,9 +36,22 @@ from tunesmith.training.tasks.detection.samples import (
     samples_at_hand,
     training_samples,
 )
-from tunesmith.training.tasks.detection.training import DetectionTraining, freeze, list_parameters
-from tunesmith.training.tasks.graphs import example_of, graph_format, graph_input, load_resized, noise_of
+from tunesmith.training.tasks.detection.training import DetectionTraining
+from tunesmith.training.tasks.graphs import (
+    Returned,
+    example_of,
+    export_plan,
+    graph_format,
+    graph_input,
+    load_resized,
+    noise_of,
+)
 from tunesmith.training.tasks.image_format import ImageFormat
+from tunesmith.training.tasks.learning import freeze, list_parameters, optimizer, schedule
+
+_THRESHOLD = "score_threshold"
+"""The name, among a graph's metadata, of the confidence below which its candidates are worth nothing."""
+_RETURNED = Returned(("pred_logits", "pred_boxes"), lambda found: (found.logits, found.boxes))
 
 
 class Detection(Task[DetectionBatch]):
@@ -183,13 +196,13 @@ class Detection(Task[DetectionBatch]):
 
     def optimizer(self) -> OptimizerSettings:
         """From the section train.optim."""
-        return settings.optimizer(self.settings.learning)
+        return optimizer(self.settings.learning)
 
     def schedule(self) -> ScheduleSettings:
         """From the section train.optim."""
-        return settings.schedule(self.settings.learning)
+        return schedule(self.settings.learning)
 
-    def export_settings(self, spec: Block) -> Export:
+    def export_settings(self, spec: Block) -> OnnxExport:
         """Not every network has a section like the others'."""
         own: DetectorSettings = self._module.settings(spec)
         return own.export or super().export_settings(spec)
@@ -201,10 +214,12 @@ class Detection(Task[DetectionBatch]):
         size = (given.height, given.width)
         model = self.shaped(self._module.build(self.spec, len(self.classes), size=size))
         load_resized(model, weights, given)
-        facts = {"model_name": self.spec.value("model_name"), "architecture": self.network.arch}
+        boxes = "centre x, centre y, width, height as shares of the input; the class scores are sigmoids"
+        name = self.spec.value("model_name")
+        facts = {"model_name": name, "architecture": self.network.arch, "boxes": boxes}
         if threshold := self._module.settings(spec).graph_threshold:
-            facts[export.THRESHOLD] = repr(threshold)
-        return export.export_plan(model, self.form, given, self.classes, facts)
+            facts[_THRESHOLD] = repr(threshold)
+        return export_plan(model, (self.form, given), _RETURNED, self.classes, facts, "inputs")
 
     def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
         """Images of a dataset that is here, else noise of the spread that normalised images have."""
@@ -217,7 +232,7 @@ class Detection(Task[DetectionBatch]):
     def adopt_graph(self, metadata: Mapping[str, str]) -> None:
         """Take images as the graph takes them."""
         self._graph_form = graph_format(metadata)
-        self._graph_threshold = float(metadata.get(export.THRESHOLD, 0.0))
+        self._graph_threshold = float(metadata.get(_THRESHOLD, 0.0))
 
     def evaluation(self, spec: Block) -> Work[DetectionBatch]:
         """Annotated images, with COCO's metrics, curves and pictures."""

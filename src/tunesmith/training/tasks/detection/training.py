@@ -1,15 +1,13 @@
 """What trains a detector."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.utils import draw_bounding_boxes, make_grid
 
 from tunesmith.networks.layers.detector import Detector, Seen, Teachable
-from tunesmith.specs import SpecError, SpecProblem
-from tunesmith.training.engine.log import log
 from tunesmith.training.engine.training import Training, l1_penalty
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.image_format import ImageFormat
@@ -51,35 +49,6 @@ class DetectionTraining(Training[DetectionBatch]):
             shown = picture.expand(3, -1, -1)
             pictures.append(draw_bounding_boxes(shown, corners, colors="lime") if len(corners) else shown)
         return cast("Tensor", make_grid(pictures, nrow=3)) if pictures else None
-
-
-def freeze(model: nn.Module, parts: Sequence[str]) -> None:
-    """Let the parameters with one of these parts in their names learn nothing.
-
-    Raises:
-        SpecError: no name has a part.
-    """
-    for part in parts:
-        fitting = [weight for name, weight in model.named_parameters() if part in name]
-        if not fitting:
-            some = sorted({".".join(name.split(".")[:3]) for name, _ in model.named_parameters()})
-            rule = f"must hold parts of parameters' names; they begin with {', '.join(some[:8])}"
-            raise SpecError([SpecProblem("train.freeze", rule, part)])
-        for weight in fitting:
-            weight.requires_grad_(False)
-
-
-def list_parameters(model: nn.Module) -> None:
-    """Write to the log which parameters learn."""
-    for name, weight in model.named_parameters():
-        log(f"{name} {tuple(weight.shape)} {'learns' if weight.requires_grad else 'frozen'}")
-
-
-def _parts(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    parts = {name: _sum([value for key, value in found.items() if key.startswith(name)]) for name in _PARTS}
-    loss = _sum(list(found.values()))
-    boxes, overlap = (part.to(loss.device) for part in parts.values())
-    return {"loss": loss, "loss_class": loss - boxes - overlap, "loss_bbox": boxes, "loss_giou": overlap}
 
 
 def _sum(losses: list[Tensor]) -> Tensor:

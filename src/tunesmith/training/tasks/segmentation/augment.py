@@ -1,4 +1,4 @@
-"""Varies training images and their masks at random, as the spec's section augmentation says."""
+"""Varies training images and their masks at random."""
 
 from collections.abc import Iterator
 
@@ -6,24 +6,28 @@ from torch import Tensor, nn
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from tunesmith.networks.segformer.spec import Augmentation
+from tunesmith.networks.segmentation import Variation
 from tunesmith.training.tasks.augment import SMALLEST_CROP, blurs, colours, flips, scaled_crops, turns
 from tunesmith.training.tasks.segmentation.images import Varied
 from tunesmith.training.tasks.segmentation.labels import IGNORED
 
-_SECTION = "dataset.segment.augmentation"
 _FILL: dict[type, float] = {tv_tensors.Image: 0, tv_tensors.Mask: IGNORED}
 
 
-def build_variation(spec: Augmentation, size: int) -> Varied | None:
+def build_variation(spec: Variation, size: int, section: str) -> Varied | None:
     """What changes an image (3, size, size) and its mask; None if nothing is enabled.
 
     What comes into the image from outside of it is black, and ignored in the mask.
 
+    Args:
+        spec: what is to be varied.
+        size: the side of the images in pixels.
+        section: where the keys are in the spec, for messages: "dataset.augmentation".
+
     Raises:
         SpecError: a value cannot be used; the message names the key.
     """
-    steps = list(_steps(spec, size))
+    steps = list(_steps(spec, size, section))
     if not steps:
         return None
     chain = v2.Compose(steps)
@@ -35,12 +39,12 @@ def build_variation(spec: Augmentation, size: int) -> Varied | None:
     return vary
 
 
-def _steps(spec: Augmentation, size: int) -> Iterator[nn.Module]:
-    yield from scaled_crops(spec.with_scale_random_crop, size, _SECTION, _FILL)
-    if spec.with_random_crop:
+def _steps(spec: Variation, size: int, section: str) -> Iterator[nn.Module]:
+    yield from scaled_crops(spec.scaled_crop, size, section, _FILL)
+    if spec.cropped:
         yield v2.RandomResizedCrop(size, (SMALLEST_CROP, 1.0), (1.0, 1.0), antialias=True)
-    yield from flips(spec.random_flip)
-    yield from turns(spec.random_rotate, _FILL)
-    yield from colours(spec.random_color)
-    if spec.with_random_blur:
+    yield from flips(spec.flip)
+    yield from turns(spec.turn, _FILL)
+    yield from colours(spec.colour)
+    if spec.blurred:
         yield from blurs(size)

@@ -9,7 +9,7 @@ from tunesmith.data.image_tree import image_tree
 from tunesmith.data.pulled import PulledFolder
 from tunesmith.data.types import DatasetFormat
 from tunesmith.data.unet import SPLITS, MaskedImage, Split, UnetData
-from tunesmith.networks.segformer.spec import Segment
+from tunesmith.networks.segmentation import SegmenterSettings
 from tunesmith.protocol import Cause, DatasetInput
 from tunesmith.specs import SpecError, SpecProblem
 from tunesmith.training.failures import JobError
@@ -93,7 +93,7 @@ def open_dataset(run: Run, dataset: DatasetInput) -> OpenDataset:
     return OpenDataset(dataset, fetched(run, dataset).folder)
 
 
-def training_samples(run: Run, segment: Segment, seed: int) -> TrainingSamples:
+def training_samples(run: Run, settings: SegmenterSettings, seed: int) -> TrainingSamples:
     """The images of train_split of all training datasets, and others to validate on.
 
     Validation images are those of validation_split of the evaluation dataset, else of the training datasets,
@@ -107,9 +107,9 @@ def training_samples(run: Run, segment: Segment, seed: int) -> TrainingSamples:
     request = run.request
     if not request.train_datasets:
         raise JobError(Cause.BAD_DATA, "The job has no training dataset.", "Attach one to the experiment.")
-    learnt, validated = split_of(segment, "train_split"), split_of(segment, "validation_split")
+    learnt, validated = split_of(settings, "train"), split_of(settings, "validation")
     opened = [open_dataset(run, dataset) for dataset in request.train_datasets]
-    labels = labels_for(segment, _values(opened))
+    labels = labels_for(settings.labelling, settings.section, _values(opened))
     train = [sample for data in opened for sample in data.labelled(learnt, labels)]
     measured = [open_dataset(run, request.eval_dataset)] if request.eval_dataset else opened
     validation = _apart(run, measured, train, lambda data: data.labelled(validated, labels))
@@ -120,21 +120,21 @@ def training_samples(run: Run, segment: Segment, seed: int) -> TrainingSamples:
     return TrainingSamples(labels, *hold_out(run, train, seed))
 
 
-def labelled_samples(run: Run, segment: Segment, labels: Labels) -> list[Sample]:
+def labelled_samples(run: Run, settings: SegmenterSettings, labels: Labels) -> list[Sample]:
     """Images to evaluate on: test_split of the evaluation dataset, else of the training datasets.
 
     Raises:
         DatasetError: none of them has masks for it.
         SpecError: there is no such split.
     """
-    request, split = run.request, split_of(segment, "test_split")
+    request, split = run.request, split_of(settings, "test")
     datasets = [request.eval_dataset] if request.eval_dataset else list(request.train_datasets)
     if not datasets:
         raise DatasetError("The job has no images to evaluate on. Attach an evaluation dataset.")
     return [sample for one in datasets for sample in open_dataset(run, one).labelled(split, labels)]
 
 
-def images_to_predict(run: Run, segment: Segment, labels: Labels) -> list[Sample]:
+def images_to_predict(run: Run, settings: SegmenterSettings, labels: Labels) -> list[Sample]:
     """Images for inference: predict_split of the inference dataset, else of the evaluation dataset, else of
     the training datasets.
 
@@ -142,7 +142,7 @@ def images_to_predict(run: Run, segment: Segment, labels: Labels) -> list[Sample
         DatasetError: there are none.
         SpecError: there is no such split.
     """
-    request, split = run.request, split_of(segment, "predict_split")
+    request, split = run.request, split_of(settings, "predict")
     for one in filter(None, (request.inference_dataset, request.eval_dataset, *request.train_datasets)):
         return open_dataset(run, one).images(split, labels)
     raise DatasetError("The job has no images to predict. Attach an inference dataset.")
@@ -160,18 +160,18 @@ def samples_at_hand(run: Run, labels: Labels) -> Iterator[Sample]:
                     continue
 
 
-def split_of(segment: Segment, key: str) -> Split:
-    """The split that a key names.
+def split_of(settings: SegmenterSettings, use: str) -> Split:
+    """The split for a use: train, validation, test or predict.
 
     Raises:
-        SpecError: there is no such split.
+        SpecError: the spec names none of the dataset's.
     """
-    given = getattr(segment, key)
+    given = getattr(settings.splits, use)
     for split in SPLITS:
         if split == given:
             return split
     rule = f"must be a split of the dataset: {', '.join(SPLITS)}"
-    raise SpecError([SpecProblem(f"dataset.segment.{key}", rule, given)])
+    raise SpecError([SpecProblem(f"{settings.section}.{use}_split", rule, given)])
 
 
 def _values(opened: list[OpenDataset]) -> frozenset[int] | None:

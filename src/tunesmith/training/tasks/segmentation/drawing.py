@@ -28,7 +28,7 @@ def overlay(image: Image.Image, mask: NDArray[np.integer], colours: Sequence[Col
         colours: of the classes.
     """
     table = np.zeros((IGNORED + 1, 3), np.float32)
-    table[: len(colours)] = colours
+    table[: len(colours)] = np.reshape(colours, (-1, 3))
     share = np.where(mask == IGNORED, 0.0, _STRENGTH)[..., None]
     mixed = np.asarray(image, np.float32) * (1 - share) + table[mask] * share
     return Image.fromarray(mixed.round().astype(np.uint8))

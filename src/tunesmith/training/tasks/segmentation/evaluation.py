@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
 from torch import Tensor
 
+from tunesmith.training.tasks.bars import draw_bars
 from tunesmith.training.tasks.confusion import write_confusion
 from tunesmith.training.tasks.segmentation.data import Sample
 from tunesmith.training.tasks.segmentation.drawing import Sheets
@@ -64,19 +63,6 @@ class EvaluationReport:
         }
         (folder / "metrics.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
         write_confusion(self._meter.confusion, classes, folder)
-        _draw_bars(scores.iou, classes, folder / "iou.png")
+        draw_bars(scores.iou, classes, "intersection over union", folder / "iou.png")
         self._sheets.write_overview("evaluation.png")
         return figures
-
-
-def _draw_bars(values: Sequence[float], classes: Sequence[str], path: Path) -> None:
-    """A bar for the IoU of each class."""
-    figure = Figure(figsize=(7, min(2 + 0.28 * len(classes), 30)), layout="constrained")
-    axes = figure.subplots()
-    axes.barh(range(len(classes)), values)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("intersection over union")
-    with mpl.rc_context({"text.parse_math": False}):  # a class may be called "$"
-        figure.savefig(path, dpi=110)

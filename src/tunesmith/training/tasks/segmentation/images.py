@@ -88,7 +88,7 @@ class Masks:
             value = int(values[labels == UNKNOWN][0])
             raise DatasetError(
                 f"The mask {sample.mask.name} has the value {value}, which is no class: name it in "
-                "dataset.segment.palette, set dataset.segment.num_classes, or write 255 for what is ignored."
+                "the palette, set the number of classes, or write 255 for what is ignored."
             )
         image = Image.fromarray(labels.astype(np.uint8))
         if image.size != (self._form.width, self._form.height):

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
-from tunesmith.networks.segformer.spec import PALETTE, Segment
+from tunesmith.networks.segmentation import Labelling
 from tunesmith.specs import SpecError, SpecProblem
 
 IGNORED = 255
@@ -16,8 +16,6 @@ IGNORED = 255
 
 UNKNOWN = -1
 _VALUES = 256
-_PALETTE = "dataset.segment.palette"
-_CLASSES = "dataset.segment.num_classes"
 
 Table = NDArray[np.int16]
 """The label of each of the 256 values of a mask: a class, IGNORED or UNKNOWN."""
@@ -53,61 +51,66 @@ class Labels:
         return table
 
 
-def labels_for(segment: Segment, found: Collection[int] | None) -> Labels:
+def labels_for(given: Labelling, section: str, found: Collection[int] | None) -> Labels:
     """The labels that a spec describes, for masks that hold these values.
 
     Where the spec leaves both palette and number of classes at their defaults, the values of the masks count.
+
+    Args:
+        given: of the spec.
+        section: where its keys are, for messages: "dataset".
+        found: the values in the masks; None if nobody counted them.
 
     Raises:
         SpecError: palette and number of classes cannot be used, or not together.
     """
     values = set(found or ()) - {IGNORED}
     seen = max(values) + 1 if values - {0, 1} else None
-    return _labels(segment, seen)
+    return _labels(given, section, seen)
 
 
-def labels_of(segment: Segment, classes: tuple[str, ...]) -> Labels:
+def labels_of(given: Labelling, section: str, classes: tuple[str, ...]) -> Labels:
     """The labels of a model that exists: the spec is that which trained it."""
-    return _labels(segment, None if classes == _of_palette(Segment()).classes else len(classes))
+    published = tuple(dict.fromkeys(one["mapping_class"] for one in given.untouched[0]))
+    return _labels(given, section, None if classes == published else len(classes))
 
 
-def _labels(segment: Segment, seen: int | None) -> Labels:
+def _labels(given: Labelling, section: str, seen: int | None) -> Labels:
     """The labels of the palette or of the number of classes, whichever was set; else of the classes seen."""
-    untouched = Segment()
-    if segment.palette != untouched.palette:
-        return _of_palette(segment)
-    if segment.num_classes != untouched.num_classes:
-        return _numbered(segment.num_classes, segment)
-    return _numbered(seen, segment) if seen else _of_palette(segment)
+    palette, classes = given.untouched
+    if given.palette != palette:
+        return _of_palette(given, section)
+    if given.num_classes != classes:
+        return _numbered(given.num_classes, given, section)
+    return _numbered(seen, given, section) if seen else _of_palette(given, section)
 
 
-def _of_palette(segment: Segment) -> Labels:
-    entries = [_entry(place, given) for place, given in enumerate(segment.palette)]
+def _of_palette(given: Labelling, section: str) -> Labels:
+    key, untouched = f"{section}.palette", given.untouched
+    entries = [_entry(f"{key}[{place}]", one) for place, one in enumerate(given.palette)]
     names = tuple(dict.fromkeys(name for _, name, _ in entries))
-    untouched = Segment()
     if len(names) < 2:
-        raise SpecError([SpecProblem(_PALETTE, "must name two mapping_class or more", list(names))])
+        raise SpecError([SpecProblem(key, "must name two mapping_class or more", list(names))])
     if len({value for value, _, _ in entries}) < len(entries):
-        raise SpecError([SpecProblem(_PALETTE, "must have each label_id once", [one[0] for one in entries])])
-    if segment.num_classes not in (untouched.num_classes, len(names)):
+        raise SpecError([SpecProblem(key, "must have each label_id once", [one[0] for one in entries])])
+    if given.num_classes not in (untouched[1], len(names)):
         rule = f"must be the number of mapping_class in the palette, {len(names)}, or left at its default"
-        raise SpecError([SpecProblem(_CLASSES, rule, segment.num_classes)])
+        raise SpecError([SpecProblem(f"{section}.num_classes", rule, given.num_classes)])
     values = tuple(tuple(value for value, name, _ in entries if name == one) for one in names)
-    given = tuple(next(colour for _, name, colour in entries if name == one) for one in names)
+    told = tuple(next(colour for _, name, colour in entries if name == one) for one in names)
     # The colours of the published default are two blacks, which nobody can tell apart.
-    colours = given if segment.palette != PALETTE and all(given) else distinct_colours(len(names))
-    return Labels(
-        names, values, tuple(one or (0, 0, 0) for one in colours), segment.label_transform == "norm"
-    )
+    colours = told if given.palette != untouched[0] and all(told) else distinct_colours(len(names))
+    return Labels(names, values, tuple(one or (0, 0, 0) for one in colours), given.widens)
 
 
-def _numbered(count: int, segment: Segment) -> Labels:
+def _numbered(count: int, given: Labelling, section: str) -> Labels:
     """Classes that are known by their values."""
     if count >= IGNORED:
-        raise SpecError([SpecProblem(_CLASSES, f"must be below {IGNORED}: masks have 8 bits", count)])
+        rule = f"must be below {IGNORED}: masks have 8 bits"
+        raise SpecError([SpecProblem(f"{section}.num_classes", rule, count)])
     names = tuple(str(value) for value in range(count))
     values = tuple((value,) for value in range(count))
-    return Labels(names, values, distinct_colours(count), segment.label_transform == "norm")
+    return Labels(names, values, distinct_colours(count), given.widens)
 
 
 def distinct_colours(count: int) -> tuple[Colour, ...]:
@@ -120,8 +123,7 @@ def distinct_colours(count: int) -> tuple[Colour, ...]:
     return tuple((int(r), int(g), int(b)) for r, g, b, _ in np.asarray(chosen) * 255)
 
 
-def _entry(place: int, given: Mapping[str, Any]) -> tuple[int, str, Colour | None]:
-    path = f"{_PALETTE}[{place}]"
+def _entry(path: str, given: Mapping[str, Any]) -> tuple[int, str, Colour | None]:
     value, name, rgb = given.get("label_id"), given.get("mapping_class"), given.get("rgb")
     name = name or given.get("seg_class")
     problems = []

@@ -1,65 +1,47 @@
-"""Reads a segmentation spec for the engine, and checks what single keys cannot show."""
+"""A segmenter's settings as the training engine's."""
 
-from typing import cast
+from typing import Any, cast
 
-from tunesmith.networks.segformer.spec import SegformerSpec
-from tunesmith.specs import SpecError, SpecProblem
-from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, Precision, ScheduleSettings
+from tunesmith.networks.segmentation import SegmenterSettings
+from tunesmith.specs import Block, SpecError, SpecProblem
+from tunesmith.training.engine.settings import LoopSettings, Precision
 from tunesmith.training.tasks.image_format import ImageFormat
 
-_FALLS = 3  # of the rate by the policy step, over a whole training
 
-
-def image_format(spec: SegformerSpec) -> ImageFormat:
+def image_format(settings: SegmenterSettings) -> ImageFormat:
     """What images look like to the model.
 
     Raises:
         SpecError: a key of it cannot be used.
     """
-    segment = spec.dataset.segment
-    return ImageFormat.square(
-        segment.img_size, segment.augmentation.mean, segment.augmentation.std, "dataset.segment"
-    )
+    return ImageFormat.square(settings.size, settings.mean, settings.std, settings.section)
 
 
-def loss_weights(spec: SegformerSpec) -> list[float]:
+def loss_weights(settings: SegmenterSettings, levels: int) -> tuple[float, ...]:
     """Weights of the losses at the maps, the coarsest first, and of that at the output.
 
     Raises:
-        SpecError: there are too few, one is negative, or the output has none.
+        SpecError: there are too few for so many maps, one is negative, or the output has none.
     """
-    weights, levels = spec.train.segment.weights, len(spec.model.decode_head.in_index)
+    weights = settings.losses
     if len(weights) <= levels or min(weights) < 0 or not weights[-1]:
         rule = f"must hold {levels + 1} numbers of at least 0, the last one above 0"
-        raise SpecError([SpecProblem("train.segment.weights", rule, weights)])
+        raise SpecError([SpecProblem(settings.losses_key, rule, list(weights))])
     return weights
 
 
-def loop(spec: SegformerSpec) -> LoopSettings:
+def loop(settings: SegmenterSettings, spec: Block) -> LoopSettings:
     """Length, intervals and numbers of a training."""
-    train, segment, board = spec.train, spec.dataset.segment, spec.train.tensorboard
+    train = cast("Any", spec).train
     return LoopSettings(
         epochs=train.num_epochs,
-        batch_size=segment.batch_size,
-        workers=segment.workers,
-        shuffle=segment.shuffle,
+        batch_size=settings.batch_size,
+        workers=settings.workers,
+        shuffle=settings.shuffle,
         seed=train.seed,
-        precision=cast("Precision", train.precision),
+        precision=cast("Precision", settings.learning.precision),
         checkpoint_interval=train.checkpoint_interval,
         validation_interval=train.validation_interval,
-        tensorboard_interval=board.infrequent_logging_frequency if board.enabled else None,
+        clip_norm=settings.learning.clip_norm,
+        tensorboard_interval=settings.tensorboard_interval,
     )
-
-
-def optimizer(spec: SegformerSpec) -> OptimizerSettings:
-    """The optimiser."""
-    optim = spec.train.optim
-    return OptimizerSettings(
-        name=optim.optim, lr=optim.lr, weight_decay=optim.weight_decay, momentum=optim.momentum
-    )
-
-
-def schedule(spec: SegformerSpec) -> ScheduleSettings:
-    """The learning-rate schedule; step falls to a tenth after each third of the training."""
-    size = max(1, spec.train.num_epochs // _FALLS)
-    return ScheduleSettings(spec.train.optim.policy, {"step_size": size, "gamma": 0.1}, 0)

@@ -35,6 +35,14 @@ class Branched(Protocol):
         """The logits of these maps."""
         ...
 
+    def part(self, name: str) -> nn.Module:
+        """The part that a file of weights is for: "backbone", say. The empty name is the whole."""
+        ...
+
+    def output_layers(self) -> Sequence[nn.Module]:
+        """The layers that classify pixels."""
+        ...
+
 
 class SegmentationTraining(Training[SegmentBatch]):
     """A model and its cross entropy, with deep supervision: a linear classifier on each map learns beside it.
