@@ -21,6 +21,7 @@ class LoopSettings:
         checkpoint_interval: epochs between two kept checkpoints.
         validation_interval: epochs between two validations.
         clip_norm: the largest norm of the gradient; 0 leaves it alone.
+        accumulated: batches whose mean gradient makes one step of the optimiser.
         ema_decay: the share of the averaged weights kept at each step; None keeps no average.
         ema_every: steps between two of which the average takes notice.
         ema_judged: whether the average is what is validated and kept as the model, or only saved beside it.
@@ -39,6 +40,7 @@ class LoopSettings:
     checkpoint_interval: int = 1
     validation_interval: int = 1
     clip_norm: float = 0.0
+    accumulated: int = 1
     ema_decay: float | None = None
     ema_every: int = 1
     ema_judged: bool = True
@@ -90,8 +92,8 @@ class ScheduleSettings:
     Attributes:
         policy: linear, step, cosine, multistep or annealed.
         parameters: power of linear; step_size (epochs) and gamma of step; milestones (epochs) and gamma of
-            multistep; least (a share of the rate) of cosine and annealed; milestones (shares of the training)
-            and gamma of annealed.
+            multistep; waves (half waves, 1 by default) of cosine; least (a share of the rate) of cosine and
+            annealed; milestones (shares of the training) and gamma of annealed.
         warmup_epochs: epochs in which the learning rate rises to its full value.
         warmup_share: the share of all steps in which it does, on top of these epochs.
         warmup_steps: steps in which it does, on top of these epochs.

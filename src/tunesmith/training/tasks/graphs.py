@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import tunesmith
 from tunesmith.specs import SpecError, SpecProblem
-from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.actions import OnnxExport
 from tunesmith.training.engine.weights import fit
 from tunesmith.training.tasks.image_format import ImageFormat
 
@@ -59,7 +59,7 @@ def noise_of(given: ImageFormat, count: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-def graph_input(trained: ImageFormat, spec: Export) -> ImageFormat:
+def graph_input(trained: ImageFormat, spec: OnnxExport) -> ImageFormat:
     """The format that an export asks for. Width and height left at their defaults are the trained ones.
 
     A grey image is normalised by the means of the channels' mean and deviation.

@@ -34,6 +34,7 @@ from tunesmith.training.tasks.detection.samples import (
     training_samples,
 )
 from tunesmith.training.tasks.detection.training import DetectionTraining
+from tunesmith.training.tasks.freezing import freeze
 from tunesmith.training.tasks.graphs import example_of, graph_format, graph_input, load_resized, noise_of
 from tunesmith.training.tasks.image_format import ImageFormat
 
@@ -125,7 +126,7 @@ class Detection(Task[DetectionBatch]):
 
     def training(self, model: nn.Module) -> Training[DetectionBatch]:
         """The detector's own losses; what the spec freezes does not learn."""
-        self._freeze(model)
+        freeze(model, self.settings.learning.freeze)
         if self.settings.learning.verbose:
             self._list_parameters(model)
         return DetectionTraining(cast("Detector", model), self.form)
@@ -258,16 +259,6 @@ class Detection(Task[DetectionBatch]):
             rule = f"must hold ids of the dataset's categories: {', '.join(map(str, ids[:20]))}"
             raise SpecError([SpecProblem("dataset.eval_class_ids", rule, sorted(unknown))])
         return [ids.index(one) for one in sorted(set(self.settings.evaluated), key=ids.index)]
-
-    def _freeze(self, model: nn.Module) -> None:
-        for part in self.settings.learning.freeze:
-            fitting = [weight for name, weight in model.named_parameters() if part in name]
-            if not fitting:
-                some = sorted({".".join(name.split(".")[:3]) for name, _ in model.named_parameters()})
-                rule = f"must hold parts of parameters' names; they begin with {', '.join(some[:8])}"
-                raise SpecError([SpecProblem("train.freeze", rule, part)])
-            for weight in fitting:
-                weight.requires_grad_(False)
 
     def _list_parameters(self, model: nn.Module) -> None:
         for name, weight in model.named_parameters():
