@@ -6,10 +6,16 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.learn import classification, detection, segmentation
+from bench.learn import auto_labelling, classification, detection, pretraining, segmentation
 from bench.learn.case import Case, Learnt, learn
 
-CASES: tuple[Case, ...] = (*classification.CASES, *detection.CASES, *segmentation.CASES)
+CASES: tuple[Case, ...] = (
+    *classification.CASES,
+    *pretraining.CASES,
+    *detection.CASES,
+    *segmentation.CASES,
+    *auto_labelling.CASES,
+)
 
 
 def main(names: list[str]) -> int:

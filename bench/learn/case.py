@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,6 +30,7 @@ class Case:
         specs: by dotted path.
         metric: of the evaluation on `measured`.
         least: what it must reach.
+        against: specs by dotted path of a second training, above whose metric it must be by that much.
     """
 
     network: str
@@ -39,6 +40,7 @@ class Case:
     specs: Mapping[str, Any]
     metric: str
     least: float
+    against: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,19 +61,33 @@ def learn(case: Case, folder: Path) -> Learnt:
     """Train, and evaluate the best epoch on data that the training has not seen."""
     case.write(folder)
     began = time.monotonic()
-    train = _job(case, folder, "train", train_datasets=(_dataset(case, folder, TRAINED),))
+    parent = _trained(case, folder)
     seconds = time.monotonic() - began
-    request = train[0].request
+    value = _measured(case, folder, parent)
+    if case.against is not None:
+        other = replace(case, specs={**case.specs, **case.against})
+        value -= _measured(other, folder, _trained(other, folder))
+    return Learnt(case, value, seconds)
+
+
+def _trained(case: Case, folder: Path) -> ParentInput:
+    run, _ = _job(case, folder, "train", train_datasets=(_dataset(case, folder, TRAINED),))
+    request = run.request
     assert request.results is not None
-    parent = ParentInput(
+    return ParentInput(
         job_id=request.job_id,
         action="train",
         results=request.results.location,
         specs=request.specs,
         files=("model_best.pth",),
     )
-    _, outcome = _job(case, folder, "evaluate", parent=parent, eval_dataset=_dataset(case, folder, MEASURED))
-    return Learnt(case, outcome["metrics"][case.metric], seconds)
+
+
+def _measured(case: Case, folder: Path, parent: ParentInput) -> float:
+    data = _dataset(case, folder, MEASURED)
+    _, outcome = _job(case, folder, "evaluate", parent=parent, eval_dataset=data)
+    value: float = outcome["metrics"][case.metric]
+    return value
 
 
 def _dataset(case: Case, folder: Path, name: str) -> DatasetInput:

@@ -39,7 +39,7 @@ def test_every_network_has_models_to_start_from(network: Network):
     for entry in of_network:
         spec = validate_spec(network.spec, with_values({}, entry.defaults))
         assert {path: spec.value(path) for path in entry.defaults} == entry.defaults
-        assert any(path.startswith("model.backbone") for path in entry.required)
+        assert any(path.startswith(("model.backbone", "model.arch")) for path in entry.required)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from tunesmith.networks import classification_pyt, classification_tf2, rtdetr, segformer
+from tunesmith.networks import classification_pyt, classification_tf2, mae, mal, rtdetr, segformer
 from tunesmith.networks.base import Network
 
 
@@ -16,7 +16,14 @@ class UnknownNetworkError(LookupError):
 @cache
 def networks() -> dict[str, Network]:
     """All networks by their name in the API."""
-    known = (classification_pyt.NETWORK, classification_tf2.NETWORK, rtdetr.NETWORK, segformer.NETWORK)
+    known = (
+        classification_pyt.NETWORK,
+        classification_tf2.NETWORK,
+        mae.NETWORK,
+        mal.NETWORK,
+        rtdetr.NETWORK,
+        segformer.NETWORK,
+    )
     return {network.arch: network for network in known}
 
 
