@@ -96,8 +96,12 @@ class ClassificationData:
         raise DatasetError(f"{archive.name}.tar.gz holds no image; upload images and pull again.")
 
     def _folder_names(self) -> tuple[str, ...]:
-        """The folders of images, sorted; none where there is but one, or where images lie beside them."""
-        trees = [image_tree(archive) for archive in self._archives()]
+        """The folders of images, sorted; none where there is but one, or where images lie beside them.
+
+        Images to predict on may lie anywhere.
+        """
+        learnt = [one for one in self._archives() if one.name != "images_test"]
+        trees = [image_tree(archive) for archive in learnt or self._archives()]
         names = {canonical(name) for tree in trees for name, images in tree.by_folder.items() if images}
         loose = any(tree.loose for tree in trees)
         return () if loose or len(names) < 2 else tuple(sorted(names))
