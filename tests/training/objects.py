@@ -24,7 +24,7 @@ SMALL_MAL = {
     "train.mask_thres": [0.5],
     "train.loss_mil_step": 1,
     "train.loss_crf_step": 40,
-    "train.loss_crf_weight": 4.0,
+    "train.loss_crf_weight": 1.0,
     "train.crf_num_iter": 20,
     "train.warmup_epochs": 0,
     "evaluate.batch_size": 16,

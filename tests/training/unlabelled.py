@@ -7,7 +7,7 @@ from tunesmith.data.digits import write_digits
 SSL = "image_classification ssl"
 SIDE = 64
 SMALL_MAE = {
-    "model.arch": "timm/test_vit3",
+    "model.arch": "timm/test_vit",
     "model.decoder_embed_dim": 64,
     "model.drop_path_rate": 0.0,
     "dataset.augmentation.input_size": SIDE,

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.training.jobs import nested
 from tests.training.objects import SMALL_MAL
+from torch.nn.functional import interpolate
 
 from tunesmith.networks.mal.model import build
 from tunesmith.networks.mal.spec import MalSpec
@@ -16,7 +17,12 @@ from tunesmith.training.tasks.auto_labelling.crops import CropBatch
 from tunesmith.training.tasks.auto_labelling.training import AutoLabellingTraining
 
 SECTIONS = ("model.", "dataset.", "train.")
-BASE = SMALL_MAL | {"train.loss_mil_step": 10, "train.loss_crf_step": 10}
+BASE = SMALL_MAL | {
+    "train.loss_mil_step": 10,
+    "train.loss_crf_step": 10,
+    "train.crf_num_iter": 1,
+    "train.crf_value_high_thres": 0.8,
+}
 CHANGES: dict[str, Any] = {
     "model.arch": "timm/test_vit",
     "model.frozen_stages": [0],
@@ -83,9 +89,11 @@ def effects(spec: MalSpec) -> list[Any]:
     model, form = build(spec), settings.image_format(spec)
     training = AutoLabellingTraining(model, form, spec.train)
     side = spec.dataset.crop_size
-    image = torch.arange(3 * side * side).remainder(251).view(1, 3, side, side).to(torch.uint8)
+    image = interpolate(torch.rand(1, 3, 16, 16), (side, side)).mul(255).to(torch.uint8)
     boxes = torch.tensor([[side / 4, side / 4, side / 2, side / 2]])
     batch = CropBatch(form.normalise(image), boxes, boxes.long(), torch.zeros(1, side, side), torch.zeros(1))
+    model.student.head.pixels[-1].weight.data *= 20  # masks of all probabilities
+    model.align()
     for parameter in model.student.parameters():
         parameter.data += 0.02  # so that there is something for the teacher to follow
     training.steps += 4
@@ -94,6 +102,7 @@ def effects(spec: MalSpec) -> list[Any]:
         str(model),
         [parameter.requires_grad for parameter in model.parameters()],
         losses,
+        sum(float(parameter.sum()) for parameter in model.teacher.parameters()),
         form,
         settings.loop(spec),
         settings.optimizer(spec),

@@ -16,7 +16,7 @@ from tunesmith.protocol import DatasetInput, Metrics
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.tasks.datasets import fetched
 
-LEARNING = {"train.num_epochs": 6, "train.validation_interval": 3, "train.checkpoint_interval": 6}
+LEARNING = {"train.num_epochs": 3, "train.checkpoint_interval": 3}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def run(bench: Bench, action: str, parent, changes=None, **request) -> Finished:
 
 def test_masks_learnt_from_boxes_are_better_than_boxes(labeller):
     assert labeller.outcome["best_metric"]["name"] == "mIoU"
-    assert labeller.outcome["metrics"]["val_gain_over_boxes"] > 0.05
+    assert labeller.outcome["metrics"]["val_gain_over_boxes"] > 0.1
     reported = [event for event in labeller.events if isinstance(event, Metrics)][-1]
     assert set(reported.per_category["IoU"]) == {"two", "four", "six", "seven"}
     assert {"train_loss", "train_loss_mil", "train_loss_crf", "mIoU", "val_box_mIoU"} <= set(reported.values)

@@ -17,7 +17,7 @@ from tunesmith.protocol import DatasetInput, Metrics
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.failures import JobError
 
-WIDTH = 96
+WIDTH = 64
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The loop: epochs of steps, each followed by validation and a checkpoint."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -60,6 +61,8 @@ class Fit:
         self._saver = Saver(self.run, state, self.loop.checkpoint_interval, self._epochs)
         self._pace = Pace(self.run, self._epochs, len(self.loader))
         self._last_batch: Any = None
+        if self.loop.accumulated > 1:  # the rate goes on batch by batch, before the first step is whole
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
         if state.optimizer:
             self._module, self._optimizer = fabric.setup(state.training, state.optimizer)
 
