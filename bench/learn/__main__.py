@@ -6,10 +6,17 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.learn import classification, detection, masks, segmentation
+from bench.learn import auto_labelling, classification, detection, masks, pretraining, segmentation
 from bench.learn.case import Case, Learnt, learn
 
-CASES: tuple[Case, ...] = (*classification.CASES, *detection.CASES, *segmentation.CASES, *masks.CASES)
+CASES: tuple[Case, ...] = (
+    *classification.CASES,
+    *pretraining.CASES,
+    *detection.CASES,
+    *segmentation.CASES,
+    *masks.CASES,
+    *auto_labelling.CASES,
+)
 
 
 def main(names: list[str]) -> int:

@@ -33,6 +33,7 @@ class Case:
         kept: what of the metric may be lost by pruning to half the work and retraining, and by an engine in 8
             bits; None for networks of which this is not shown.
         retraining: specs by dotted path that are others when what pruning left is trained.
+        against: specs by dotted path of a second training, above whose metric it must be by that much.
     """
 
     network: str
@@ -44,6 +45,7 @@ class Case:
     least: float
     kept: float | None = None
     retraining: Mapping[str, Any] = field(default_factory=dict)
+    against: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,13 @@ def learn(case: Case, folder: Path) -> list[Learnt]:
     """Train, and evaluate the best epoch on data that the training has not seen; then smaller models."""
     case.write(folder)
     began = time.monotonic()
-    train, _ = _job(case, folder, "train", train_datasets=(_dataset(case, folder, TRAINED),))
+    parent = _trained(case, folder)
     seconds = time.monotonic() - began
-    parent = _parent(train, "model_best.pth")
-    whole = Learnt(case, _measured(case, folder, parent), case.least, seconds)
+    value = _measured(case, folder, parent)
+    if case.against is not None:
+        other = replace(case, specs={**case.specs, **case.against})
+        value -= _measured(other, folder, _trained(other, folder))
+    whole = Learnt(case, value, case.least, seconds)
     if case.kept is None:
         return [whole]
     return [whole, _halved(case, folder, parent, whole), _in_8_bits(case, folder, parent, whole)]
@@ -109,6 +114,11 @@ def _in_8_bits(case: Case, folder: Path, parent: ParentInput, whole: Learnt) -> 
     )
     value = _measured(case, folder, _parent(engine, "model.engine"))
     return Learnt(case, value, whole.value - (case.kept or 0.0), time.monotonic() - began, "in 8 bits")
+
+
+def _trained(case: Case, folder: Path) -> ParentInput:
+    run, _ = _job(case, folder, "train", train_datasets=(_dataset(case, folder, TRAINED),))
+    return _parent(run, "model_best.pth")
 
 
 def _parent(run: Run, file: str) -> ParentInput:

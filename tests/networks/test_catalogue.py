@@ -39,7 +39,8 @@ def test_every_network_has_models_to_start_from(network: Network):
     for entry in of_network:
         spec = validate_spec(network.spec, with_values({}, entry.defaults))
         assert {path: spec.value(path) for path in entry.defaults} == entry.defaults
-        assert any(path.startswith(("model.backbone", "model.name")) for path in entry.required)
+        parts = ("model.backbone", "model.name", "model.arch")
+        assert any(path.startswith(parts) for path in entry.required)
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,19 @@ SEGFORMER = (
 """Backbones that suit dense predictions. SegFormer's own weights are not free for commercial use."""
 
 
+_VIT = "vit_base_patch16_224.augreg2_in21k_ft_in1k"
+ENCODERS = (
+    ("mae", "timm/mae_vit_base_patch16_224:augreg2", "vit_base_patch16", _VIT),
+    ("mal", "timm/mal_deit_tiny_patch16_224:fb_in1k", "vit-deit-tiny/16", "deit_tiny_patch16_224.fb_in1k"),
+    ("mal", "timm/mal_deit_small_patch16_224:fb_in1k", "vit-deit-small/16", "deit_small_patch16_224.fb_in1k"),
+    ("mal", "timm/mask_auto_label:trainable_v1.0", "vit-mae-base/16", _VIT),
+)
+"""Encoders of mae and mal: network, name, what the spec calls it, and timm's weights.
+
+The weights of ViT-MAE, Hiera and ConvNeXt V2 that were learnt without labels are not free for commercial use.
+"""
+
+
 def entries() -> list[dict[str, Any]]:
     """The catalogue as the installed packages have it."""
     found = [_entry(name, *kind) for name, kind in BACKBONES.items()]
@@ -148,6 +161,7 @@ def entries() -> list[dict[str, Any]]:
     found += [_efficientdet_entry(size) for size in range(6)]
     found += [_segformer_entry(name) for name in SEGFORMER]
     found += [_segformer_fan_entry()]
+    found += [_encoder_entry(*facts) for facts in ENCODERS]
     found += [_rtdetr_entry(name, *facts) for name, facts in RTDETR.items()]
     found += [_deformable_entry(path, *facts) for path, facts in DEFORMABLE.items()]
     found += [_dino_entry(name) for name in DINO]
@@ -251,6 +265,25 @@ def _segformer_fan_entry() -> dict[str, Any]:
     entry = _segformer_entry(name) | {key: fan[key] for key in kept}
     entry["defaults"] |= {"model.backbone.type": "fan_small_12_p4_hybrid"}
     return entry
+
+
+def _encoder_entry(network: str, path: str, arch: str, weights: str) -> dict[str, Any]:
+    """A ViT to go on from; decoder, mask head or classifier begin anew."""
+    entry = _entry(weights, "transformer", "vit")
+    name, _, version = path.partition("/")[2].partition(":")
+    text = f"The encoder {arch} with the weights of timm's {weights}."
+    if not name.startswith(network):
+        text += f" It stands under the name {name}:{version} for clients that look for it."
+    return entry | {
+        "arch": network,
+        "ngc_path": path,
+        "name": name,
+        "version": version,
+        "description": text,
+        "accuracy": None,
+        "accuracy_source": None,
+        "defaults": {"model.arch": arch},
+    }
 
 
 def _rtdetr_entry(name: str, backbone: str, data: str, precision: float) -> dict[str, Any]:

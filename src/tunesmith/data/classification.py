@@ -36,8 +36,10 @@ class ClassificationData:
         self.classes = classes
 
     @classmethod
-    def open(cls, pulled: Path) -> "ClassificationData":
+    def open(cls, pulled: Path, *, by_folders: bool = False) -> "ClassificationData":
         """The dataset in the cache folder of a finished pull.
+
+        If `by_folders`, one without a list of classes has those that its folders are named after.
 
         Raises:
             DatasetError: its class list is unusable.
@@ -46,16 +48,20 @@ class ClassificationData:
         listed, mapped = folder.files / "classes.txt", folder.files / "classmap.json"
         if mapped.exists():
             return cls(folder, read_classmap(mapped))
-        return cls(folder, read_classes(listed) if listed.exists() else ())
+        if listed.exists():
+            return cls(folder, read_classes(listed))
+        data = cls(folder, ())
+        return cls(folder, data._folder_names()) if by_folders else data
 
     def serves(self, role: Role) -> bool:
         """Whether an archive holds images for a role: its own, or the only one."""
         return self._archive(role) is not None
 
-    def samples(self, role: Role) -> list[Sample]:
+    def samples(self, role: Role, *, labelled: bool = True) -> list[Sample]:
         """The images for a role, sorted by name.
 
         They are those of images_<role>.tar.gz; or, if the dataset holds a single archive, of that one.
+        Unless `labelled`, images to learn from may lie outside the class folders too.
 
         Raises:
             DatasetError: no archive serves the role, it is empty, or images to learn from or to measure
@@ -72,7 +78,7 @@ class ClassificationData:
         ]
         if not samples:
             raise DatasetError(f"{archive.name}.tar.gz holds no image; upload images and pull again.")
-        if role != "test":
+        if labelled and role != "test":
             self._require_labels(archive, samples)
         return sorted(samples, key=lambda sample: sample.name)
 
@@ -88,6 +94,17 @@ class ClassificationData:
         if images := image_tree(archive).images():
             return images
         raise DatasetError(f"{archive.name}.tar.gz holds no image; upload images and pull again.")
+
+    def _folder_names(self) -> tuple[str, ...]:
+        """The folders of images, sorted; none where there is but one, or where images lie beside them.
+
+        Images to predict on may lie anywhere.
+        """
+        learnt = [one for one in self._archives() if one.name != "images_test"]
+        trees = [image_tree(archive) for archive in learnt or self._archives()]
+        names = {canonical(name) for tree in trees for name, images in tree.by_folder.items() if images}
+        loose = any(tree.loose for tree in trees)
+        return () if loose or len(names) < 2 else tuple(sorted(names))
 
     def _label(self, folder: str) -> int | None:
         return self._indices.get(canonical(folder))

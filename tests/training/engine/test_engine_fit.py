@@ -149,3 +149,25 @@ def test_the_scale_of_the_gradients_is_resumed(tmp_path):
     again.step(torch.optim.SGD([weight], lr=0.1))
     again.update()
     assert again.get_scale() == 2048.0
+
+
+def test_batches_whose_gradients_are_accumulated_learn_as_one_batch(tmp_path):
+    """Sixteen points a step: in one batch, or in two of eight."""
+    halves = fit(tmp_path / "halves", epochs=3, accumulated=2)
+    halves.run_epochs()
+    whole = fit(tmp_path / "whole", epochs=3)
+    whole.loader = Loader(Line(), Order(64, 16, shuffle=True))
+    whole.state.schedule = build_schedule(
+        whole.state.optimizer, ScheduleSettings("linear"), 3, len(whole.loader)
+    )
+    whole.run_epochs()
+    for mine, its in zip(halves.state.training.parameters(), whole.state.training.parameters(), strict=True):
+        torch.testing.assert_close(mine, its, rtol=0.05, atol=0.05)  # the rate falls between the halves
+
+
+def test_a_last_step_of_fewer_batches_counts_as_a_whole_one(tmp_path):
+    job = fit(tmp_path, epochs=1, accumulated=3)
+    steps = []
+    job._optimizer.register_step_post_hook(lambda *_: steps.append(job.state.done.steps))
+    job.run_epochs()
+    assert steps == [2, 5, 7], "eight batches"

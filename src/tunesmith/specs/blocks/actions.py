@@ -52,10 +52,15 @@ class OnnxExport(Block):
     verbose: bool = flag(False, "Write the graph to the log.")
 
 
-class Export(OnnxExport):
+class FormattedExport(OnnxExport):
     """Export to ONNX."""
 
     format: str = choice("onnx", ["onnx", "xdl"], "File format; xdl is written as ONNX.")
+
+
+class Export(FormattedExport):
+    """Export to ONNX."""
+
     serialize_nvdsinfer: bool = flag(
         False, "Write nvdsinfer_config.txt, a configuration for DeepStream's inference element."
     )

@@ -1,6 +1,7 @@
 """The loop: epochs of steps, each followed by validation and a checkpoint."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -60,6 +61,8 @@ class Fit:
         self._saver = Saver(self.run, state, self.loop.checkpoint_interval, self._epochs)
         self._pace = Pace(self.run, self._epochs, len(self.loader))
         self._last_batch: Any = None
+        if self.loop.accumulated > 1:  # the rate goes on batch by batch, before the first step is whole
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
         if state.optimizer:
             self._module, self._optimizer = fabric.setup(state.training, state.optimizer)
 
@@ -96,7 +99,8 @@ class Fit:
         for batch in self.loader.epoch(epoch, state.done.steps):
             self._step(batch, self.loader.weight(state.done.steps))
             state.done.steps += 1
-            if self.group.agreed(self.run.stop_requested or self._saver.due()):
+            # A gradient that is only begun is not saved.
+            if self._is_whole() and self.group.agreed(self.run.stop_requested or self._saver.due()):
                 self._pause(epoch)
             if self._pace.due():
                 state.losses.look(epoch)
@@ -108,24 +112,40 @@ class Fit:
         assert state.optimizer and state.schedule  # noqa: S101, PT018 - else there are no steps
         batch = to_device(batch, fabric.device)
         losses = self._module(batch)
-        # The gradient is the mean over the processes.
-        fabric.backward(losses["loss"] * weight if weight != 1 else losses["loss"])
-        norm = None
-        if self.loop.clip_norm > 0:
-            norm = fabric.clip_gradients(
-                self._module, self._optimizer, max_norm=self.loop.clip_norm, error_if_nonfinite=False
-            )
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+        # The gradient is the mean over the processes, and over the batches that make a step.
+        share = weight / self._batches_of_step()
+        fabric.backward(losses["loss"] * share if share != 1 else losses["loss"])
+        norm = self._update() if self._is_whole(coming=1) else None
         state.done.lr = state.optimizer.param_groups[0]["lr"]
         state.schedule.step()
-        if state.ema:
-            state.ema.update()
         # A gradient scaler makes gradients overflow on purpose, and skips those steps.
         norm = None if state.fabric.strategy.precision.state_dict() else norm
         state.losses.add(losses, norm, weight / self.group.size)
         if self.board:
             self._last_batch = batch
+
+    def _update(self) -> torch.Tensor | None:
+        """Follow the gradient. Returns its norm, where it is measured."""
+        norm = None
+        if self.loop.clip_norm > 0:
+            norm = self.state.fabric.clip_gradients(
+                self._module, self._optimizer, max_norm=self.loop.clip_norm, error_if_nonfinite=False
+            )
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        if self.state.ema:
+            self.state.ema.update()
+        return norm
+
+    def _is_whole(self, coming: int = 0) -> bool:
+        """Whether the batches so far, and so many coming ones, make whole steps of the optimiser."""
+        steps = self.state.done.steps + coming
+        return steps % self.loop.accumulated == 0 or steps == len(self.loader)
+
+    def _batches_of_step(self) -> int:
+        """How many batches make the step at hand: fewer at the end of an epoch."""
+        done = self.state.done.steps
+        return min(self.loop.accumulated, len(self.loader) - done + done % self.loop.accumulated)
 
     def _measure(self, epoch: int) -> Measured | None:
         """Validate, where it is due. A stop leaves the state as it was before the validation."""

@@ -64,8 +64,9 @@ def _factor(settings: ScheduleSettings, warmup: int, total: int, steps_per_epoch
             return lambda step: max(0.0, 1.0 - (step - warmup) / falling) ** power
         case "cosine":
             least = float(settings.parameters.get("least", 0.0))
+            waves = math.pi * _positive("waves", settings.parameters.get("waves", 1.0))
             return lambda step: max(
-                least, 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warmup) / falling)))
+                least, 0.5 * (1.0 + math.cos(waves * min(1.0, (step - warmup) / falling)))
             )
         case "step":
             size = _positive("step_size", settings.parameters.get("step_size", 30))

@@ -23,6 +23,7 @@ class LoopSettings:
         validation_interval: epochs between two validations.
         validation_start: the first epoch that may be validated; the last one always is.
         clip_norm: the largest norm of the gradient; 0 leaves it alone.
+        accumulated: batches whose mean gradient makes one step of the optimiser.
         ema_decay: the share of the averaged weights kept at each step; None keeps no average.
         ema_every: steps between two of which the average takes notice.
         ema_judged: whether the average is what is validated and kept as the model, or only saved beside it.
@@ -44,6 +45,7 @@ class LoopSettings:
     validation_interval: int = 1
     validation_start: int = 1
     clip_norm: float = 0.0
+    accumulated: int = 1
     ema_decay: float | None = None
     ema_every: int = 1
     ema_judged: bool = True
@@ -96,9 +98,9 @@ class ScheduleSettings:
     Attributes:
         policy: linear, step, cosine, multistep, annealed or exponential.
         parameters: power of linear; step_size (epochs) and gamma of step; milestones (epochs) and gamma of
-            multistep; least (a share of the rate) of cosine, annealed and exponential; milestones (shares of
-            the training) and gamma of annealed; begin (epochs that are over when it begins to fall) of
-            exponential.
+            multistep; waves (half waves, 1 by default) of cosine; least (a share of the rate) of cosine,
+            annealed and exponential; milestones (shares of the training) and gamma of annealed; begin (epochs
+            that are over when it begins to fall) of exponential.
         warmup_epochs: epochs in which the learning rate rises to its full value.
         warmup_share: the share of all steps in which it does, on top of these epochs.
         warmup_steps: steps in which it does, on top of these epochs.

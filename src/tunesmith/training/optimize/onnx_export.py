@@ -17,7 +17,7 @@ from torch.export import ExportedProgram
 from torch.onnx import ONNXProgram
 
 from tunesmith.protocol import Cause
-from tunesmith.specs.blocks.actions import Export, OnnxExport
+from tunesmith.specs.blocks.actions import FormattedExport, OnnxExport
 from tunesmith.training.engine.log import log
 from tunesmith.training.failures import JobError
 from tunesmith.training.tasks.base import ExportPlan
@@ -47,7 +47,7 @@ def write_graph(plan: ExportPlan, path: Path, spec: OnnxExport, note: Callable[[
     Raises:
         JobError: torch cannot express the model in ONNX.
     """
-    if isinstance(spec, Export) and spec.format != "onnx":
+    if isinstance(spec, FormattedExport) and spec.format != "onnx":
         note(f"export.format {spec.format} is written as ONNX, which every runtime of today reads.")
     program = _exported(plan, max(spec.opset_version, _NATIVE_OPSET), open_batch=spec.batch_size == -1)
     program.model.metadata_props.update(plan.metadata)

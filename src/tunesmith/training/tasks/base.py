@@ -13,12 +13,15 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 from torch import Tensor, nn
 
 from tunesmith.networks import Network
+from tunesmith.protocol import Cause
 from tunesmith.specs import Block
 from tunesmith.specs.blocks.actions import OnnxExport
 from tunesmith.specs.blocks.train import CuDNN
 from tunesmith.training.engine.loading import Source
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Meter, Training
+from tunesmith.training.engine.weights import fit
+from tunesmith.training.failures import JobError
 from tunesmith.training.optimize.cuts import Cut, cut
 from tunesmith.training.run import Run
 
@@ -102,9 +105,11 @@ class Task(ABC, Generic[BatchT]):
         spec: its spec; for a model that exists, the spec it was trained with.
         classes: the names of what the model tells apart, in the order of its outputs.
         cuts: what pruning removed of the model that the spec describes.
+        continues: whether a training begins with the model of its parent job, where it has one.
     """
 
     cuts: Sequence[Cut] = ()
+    continues = False
 
     def __init__(self, run: Run, network: Network, spec: Block, classes: tuple[str, ...]) -> None:
         self.run, self.network, self.spec, self.classes = run, network, spec, classes
@@ -157,6 +162,21 @@ class Task(ABC, Generic[BatchT]):
     @abstractmethod
     def load_pretrained(self, model: nn.Module) -> None:
         """Fill in the weights that the spec names, if it names any."""
+
+    def take_over(self, model: nn.Module, weights: Mapping[str, Tensor], source: str) -> str:
+        """Fill in what fits of another model's weights. Returns a sentence on it.
+
+        Raises:
+            JobError: nothing fits.
+        """
+        fitting = fit(model, weights)
+        if not fitting.matched:
+            raise JobError(
+                Cause.PARENT,
+                f"No weight of {source} fits {self.subject}.",
+                "Train it with the architecture that its parent has.",
+            )
+        return fitting.sentence(source)
 
     @abstractmethod
     def inputs(self, batch: BatchT) -> Tensor:
@@ -229,6 +249,10 @@ class Task(ABC, Generic[BatchT]):
     @abstractmethod
     def adopt_graph(self, metadata: Mapping[str, str]) -> None:
         """Prepare data as an exported graph wants it; its metadata are those of its plan."""
+
+    def prepared(self, model: nn.Module, spec: Block) -> nn.Module:  # noqa: ARG002 - most predict in one way
+        """The model as it is to predict, by the job's own spec."""
+        return model
 
     @abstractmethod
     def evaluation(self, spec: Block) -> Work[BatchT]:

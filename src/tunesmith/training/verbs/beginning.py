@@ -7,6 +7,7 @@ from torch import nn
 from tunesmith.training.engine.training import Training
 from tunesmith.training.tasks.base import Task
 from tunesmith.training.verbs.job import Job
+from tunesmith.training.verbs.parents import fetch_model, restore_task
 
 
 class Beginning:
@@ -26,6 +27,11 @@ class Beginning:
     def fill(self, task: Task[Any], model: nn.Module) -> None:
         """Fill in the weights to begin with. A training that goes on has its own."""
         task.load_pretrained(model)
+        parent = self.job.run.request.parent
+        if task.continues and parent and parent.files:
+            path = fetch_model(self.job.run)
+            _, weights = restore_task(self.job, path)
+            self.job.run.note(task.take_over(model, weights, f"the parent's {path.name}"))
 
     def training(self, task: Task[Any], model: nn.Module) -> Training[Any]:
         """The model together with its loss."""

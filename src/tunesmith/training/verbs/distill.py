@@ -58,7 +58,7 @@ def _teacher(job: Job, task: Task[Any]) -> tuple[Task[Any], nn.Module]:
         load_checkpoint(path)
     except TornCheckpointError:
         spec = job.spec.replaced("model", section.teacher)
-        teacher = task_of(job.network)(job.run, job.network, spec, task.classes)
+        teacher = task_of(job.network, spec)(job.run, job.network, spec, task.classes)
         model = teacher.build_model()
         job.run.note(load_weights(model, path, _PATH))
         return teacher, model

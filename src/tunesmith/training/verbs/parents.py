@@ -59,7 +59,8 @@ def open_model(job: Job) -> Opened:
         case ".engine":
             return opened(job, open_engine(path, torch.get_num_threads()), path)
         case _:
-            return torch_model(job, *restore_model(job, path), path.name)
+            task, model = restore_model(job, path)
+            return torch_model(job, task, task.prepared(model, job.spec), path.name)
 
 
 def fetch_model(run: Run) -> Path:
@@ -160,4 +161,4 @@ def _task(job: Job, facts: Mapping[str, Any], path: Path) -> Task[Any]:
             "Choose a parent job of the same experiment.",
         )
     spec: Block = validate_spec(job.network.spec, facts["spec"])
-    return task_of(job.network)(job.run, job.network, spec, tuple(facts["classes"]))
+    return task_of(job.network, spec)(job.run, job.network, spec, tuple(facts["classes"]))

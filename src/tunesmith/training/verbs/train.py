@@ -100,7 +100,7 @@ def train_from(run: Run, beginning: type[Beginning]) -> dict[str, Any]:
 def _plan(begin: Beginning, group: Group) -> Plan:
     job, run = begin.job, begin.job.run
     saved = group.share(_saved(run, group) if group.leads else None)
-    kind = task_of(job.network)
+    kind = task_of(job.network, job.spec)
     seed = saved["seed"] if saved else group.share(seed_everything(kind.seed_of(job.spec)))
     set_cudnn(kind.cudnn_of(job.spec))
     task = kind.for_training(run, job.network, job.spec, seed)

@@ -32,7 +32,7 @@ def open_dataset(run: Run, dataset: DatasetInput) -> ClassificationData:
         DatasetError: it cannot be used.
         StorageError: it cannot be fetched.
     """
-    return ClassificationData.open(fetched(run, dataset).folder)
+    return ClassificationData.open(fetched(run, dataset).folder, by_folders=dataset.format == "ssl")
 
 
 def training_samples(run: Run, seed: int) -> TrainingSamples:
@@ -110,7 +110,10 @@ def samples_at_hand(run: Run) -> Iterator[Sample]:
 def _same_classes(opened: Sequence[tuple[str, ClassificationData]]) -> tuple[str, ...]:
     first_name, first = opened[0]
     if not first.classes:
-        raise DatasetError(f"The dataset {first_name} has no classes.txt; add it and pull again.")
+        raise DatasetError(
+            f"The dataset {first_name} names no classes; add classes.txt (in the format ssl: lay the images "
+            "in a folder for each class) and pull again."
+        )
     for name, data in opened[1:]:
         if data.classes != first.classes:
             raise DatasetError(

@@ -51,5 +51,12 @@ class DetectionTraining(Training[DetectionBatch]):
         return cast("Tensor", make_grid(pictures, nrow=3)) if pictures else None
 
 
+def _parts(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    parts = {name: _sum([value for key, value in found.items() if key.startswith(name)]) for name in _PARTS}
+    loss = _sum(list(found.values()))
+    boxes, overlap = (part.to(loss.device) for part in parts.values())
+    return {"loss": loss, "loss_class": loss - boxes - overlap, "loss_bbox": boxes, "loss_giou": overlap}
+
+
 def _sum(losses: list[Tensor]) -> Tensor:
     return torch.stack(losses).sum() if losses else torch.zeros(())

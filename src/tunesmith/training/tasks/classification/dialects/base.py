@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from tunesmith.specs import SpecError, SpecProblem
-from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.actions import OnnxExport
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.tasks.image_format import ImageFormat
 
@@ -106,7 +106,7 @@ class Dialect(ABC):
         """The files that a training begins with, in order."""
 
     @abstractmethod
-    def export(self) -> Export:
+    def export(self) -> OnnxExport:
         """How the model is exported."""
 
     @abstractmethod
