@@ -13,6 +13,7 @@ from tests.training.objects import BOXES, SMALL_MAL, write_objects
 from tunesmith.data.coco_data import CocoData
 from tunesmith.data.errors import DatasetError
 from tunesmith.protocol import DatasetInput, Metrics
+from tunesmith.storage.locations import FolderStore
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.tasks.datasets import fetched
 
@@ -92,7 +93,9 @@ def test_an_inference_writes_annotations_that_can_be_trained_on(bench, labeller,
     data = CocoData.open(fetched(job.run, again).folder, masks=True)
     assert len(data.annotated) == len(given["annotations"])
     for row in range(len(data.annotated)):
-        assert data.annotated.mask(row).sum() == found["annotations"][row]["area"]
+        mask = data.annotated.mask(row)
+        assert mask is not None
+        assert mask.sum() == found["annotations"][row]["area"]
     # What was labelled can be evaluated against: the model agrees with itself.
     measured = run(bench, "evaluate", labeller.parent("model_best.pth"), eval_dataset=again)
     assert measured.outcome["metrics"]["mIoU"] > 0.9
@@ -130,4 +133,5 @@ def test_a_training_begins_with_weights_of_the_workspace(bench, labeller, boxed)
 
 
 def tmp_path_of(dataset: DatasetInput):
+    assert isinstance(dataset.source.store, FolderStore)
     return dataset.source.store.path

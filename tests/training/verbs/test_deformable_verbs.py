@@ -53,7 +53,7 @@ def run(
     bench: Bench, action: str, detector: Finished, parent: Finished, file: str, changes=None, **request
 ) -> Finished:
     # The structure comes from the checkpoint: the job's own spec names another backbone.
-    network = detector.run.request.network
+    network = str(detector.run.request.network)
     specs = SMALL[network] | {"model.backbone": "resnet_50"} | (changes or {})
     return bench.run(action, specs, network=network, parent=parent.parent(file), **request)
 
@@ -87,7 +87,7 @@ def test_an_engine_predicts_what_the_model_does(bench, detector, exported, tmp_p
     drawn = compose(4, digits=DIGITS, size=(150, 120), split="val", seed=9)
     images = {f"images/{scene.name}": png(scene.pixels) for scene in drawn}
     (tmp_path / "images.tar.gz").write_bytes(archive(images))
-    network = detector.run.request.network
+    network = str(detector.run.request.network)
     raw = bench.dataset(tmp_path, f"boxes-raw-{network}", "object_detection raw")
     engine = run(bench, "gen_trt_engine", detector, exported, "model.onnx")
     found = []
@@ -104,7 +104,7 @@ def test_an_engine_predicts_what_the_model_does(bench, detector, exported, tmp_p
 
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_was_not(bench, detector, scenes, tmp_path):
-    network = detector.run.request.network
+    network = str(detector.run.request.network)
     specs = SMALL[network] | {
         "model.dropout_ratio": 0.1,
         f"{SIZED}scales": [64, 96],
@@ -145,7 +145,7 @@ def test_a_training_begins_with_weights_of_the_workspace(bench, detector, scenes
 
 
 def test_a_student_with_a_teacher_is_no_worse_than_alone(bench, detector, scenes):
-    network = detector.run.request.network
+    network = str(detector.run.request.network)
     if Action.DISTILL not in get_network(network).actions:
         pytest.skip(f"{network} has no distillation")
     student = SMALL[network] | {"model.dec_layers": 1, "model.num_feature_levels": 3, "train.num_epochs": 3}

@@ -242,7 +242,7 @@ def test_a_student_with_a_teacher_is_no_worse_than_alone(bench, detector, scenes
     taught = bench.run("distill", student, network="rtdetr", parent=parent, **datasets)
     assert taught.outcome["best_metric"]["value"] >= alone.outcome["best_metric"]["value"]
     apart = [
-        event.values["train_teacher"]
+        event.values["train_teacher"] or 0.0
         for event in taught.events
         if isinstance(event, Metrics) and "train_teacher" in event.values
     ]

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def run(bench: Bench, action: str, parent, changes=None, **request) -> Finished:
     return bench.run(action, specs, network="mae", parent=parent, **request)
 
 
-def curve(job: Finished, name: str) -> list[float]:
+def curve(job: Finished, name: str) -> list[Any]:
     reported = [event for event in job.events if isinstance(event, Metrics) and event.epoch]
     return [event.values[name] for event in reported if name in event.values]
 

@@ -171,7 +171,6 @@ def _problems(spec: EfficientDetSpec) -> Iterator[SpecProblem]:
         re.compile(spec.train.skip_checkpoint_variables)
     except re.error as error:
         rule = f"must be a regular expression: {error}"
-        value = spec.train.skip_checkpoint_variables
-        yield SpecProblem("train.skip_checkpoint_variables", rule, value)
+        yield SpecProblem("train.skip_checkpoint_variables", rule, spec.train.skip_checkpoint_variables)
     if not spec.dataset.augmentation.random_crop_min_scale:
         yield SpecProblem("dataset.augmentation.random_crop_min_scale", "must be above 0", 0.0)

@@ -53,7 +53,8 @@ class Memory:
 
     def maps(self) -> tuple[Tensor, ...]:
         """The features of each map, (batch, width, height, width of the map)."""
-        parts = self.features.split([height * width for height, width in self.shapes], dim=1)
+        areas = [height * width for height, width in self.shapes]
+        parts = torch.split(self.features, areas, dim=1)
         pairs = zip(parts, self.shapes, strict=True)
         return tuple(part.transpose(1, 2).unflatten(2, shape) for part, shape in pairs)
 

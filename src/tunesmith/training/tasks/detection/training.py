@@ -1,6 +1,6 @@
 """What trains a detector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import torch
