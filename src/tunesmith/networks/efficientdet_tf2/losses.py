@@ -74,7 +74,8 @@ def assign(anchors: Tensor, boxes: Tensor) -> Tensor:
     if not len(boxes):
         return torch.full((len(anchors),), _NONE, device=anchors.device)
     overlaps = box_iou(corners(boxes), corners(anchors))
-    most, which = overlaps.max(dim=0).values, overlaps.argmax(dim=0)
+    most: Tensor = overlaps.max(dim=0).values
+    which: Tensor = overlaps.argmax(dim=0)
     which[most < _ENOUGH] = _NONE
     which[overlaps.argmax(dim=1)] = torch.arange(len(boxes), device=anchors.device)
     return which

@@ -116,7 +116,8 @@ class MaskAutoLabeller(nn.Module):
     @torch.no_grad()
     def follow(self) -> None:
         """Let the teacher follow the student by a step."""
-        mine, its = ([*one.parameters()] for one in (self.teacher, self.student))
+        mine: list[Tensor] = [*self.teacher.parameters()]
+        its: list[Tensor] = [*self.student.parameters()]
         torch._foreach_lerp_(mine, its, 1.0 - self._momentum)
 
     @torch.no_grad()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
-from tunesmith.specs.blocks import actions, common
+from tunesmith.specs.blocks import actions, common, train
 from tunesmith.specs.blocks.devices import Devices
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
