@@ -160,17 +160,16 @@ def _problems(spec: EfficientDetSpec) -> Iterator[SpecProblem]:
     if kind not in OVERLAP_LOSSES:
         rule = f"must be empty or one of {', '.join(OVERLAP_LOSSES[1:])}"
         yield SpecProblem("train.iou_loss_type", rule, kind)
-    if spec.train.lr_schedule.annealing_epoch < 0:
-        rule = "must be at least 0"
-        value = spec.train.lr_schedule.annealing_epoch
-        yield SpecProblem("train.lr_schedule.annealing_epoch", rule, value)
+    if (epoch := spec.train.lr_schedule.annealing_epoch) < 0:
+        yield SpecProblem("train.lr_schedule.annealing_epoch", "must be at least 0", epoch)
     if spec.train.moving_average_decay >= 1:
         rule = "must be from 0 to below 1"
         yield SpecProblem("train.moving_average_decay", rule, spec.train.moving_average_decay)
+    pattern = spec.train.skip_checkpoint_variables
     try:
-        re.compile(spec.train.skip_checkpoint_variables)
+        re.compile(pattern)
     except re.error as error:
         rule = f"must be a regular expression: {error}"
-        yield SpecProblem("train.skip_checkpoint_variables", rule, spec.train.skip_checkpoint_variables)
+        yield SpecProblem("train.skip_checkpoint_variables", rule, pattern)
     if not spec.dataset.augmentation.random_crop_min_scale:
         yield SpecProblem("dataset.augmentation.random_crop_min_scale", "must be above 0", 0.0)

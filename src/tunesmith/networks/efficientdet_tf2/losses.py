@@ -73,9 +73,8 @@ def assign(anchors: Tensor, boxes: Tensor) -> Tensor:
     """The box that each anchor answers for, (anchors,); -1 for none. Each box has at least one anchor."""
     if not len(boxes):
         return torch.full((len(anchors),), _NONE, device=anchors.device)
-    overlaps = box_iou(corners(boxes), corners(anchors))
-    most: Tensor = overlaps.max(dim=0).values
-    which: Tensor = overlaps.argmax(dim=0)
+    overlaps: Tensor = box_iou(corners(boxes), corners(anchors))
+    most, which = overlaps.max(dim=0)
     which[most < _ENOUGH] = _NONE
     which[overlaps.argmax(dim=1)] = torch.arange(len(boxes), device=anchors.device)
     return which
