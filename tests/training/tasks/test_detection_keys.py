@@ -56,6 +56,9 @@ def observed(network: str, changes) -> list[Any]:
         model = module_of(network).build(spec, 3).train()
     except SpecError as error:
         return [str(error)]
+    with torch.no_grad():  # attention begins with zeros, which hide what it looks at
+        for weight in model.parameters():
+            weight.add_(0.02 * torch.randn(weight.shape))
     learning = known.learning
     found: list[Any] = [
         known,
@@ -89,10 +92,10 @@ def test_a_key_acts(network, path):
 @pytest.mark.parametrize("network", CHANGES)
 def test_every_key_is_looked_at(network):
     leaves = list(get_network(network).spec.leaves())
-    told = [(path, key_facts(field).get("x-inert")) for path, field in leaves]
-    acting = {path for path, inert in told if path.startswith(SECTIONS) and not inert}
+    told = [(path, key_facts(field).get("x-inert")) for path, field in leaves if path.startswith(SECTIONS)]
+    acting = {path for path, inert in told if not inert}
     assert acting == set(CHANGES[network]) | BY_THE_ENGINE | ELSEWHERE.get(network, set())
-    assert sum(bool(inert) for _, inert in told) <= 0.15 * len(told)
+    assert len(acting) >= 0.85 * len(told)
 
 
 @pytest.mark.parametrize(
