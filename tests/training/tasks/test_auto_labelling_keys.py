@@ -89,9 +89,11 @@ def effects(spec: MalSpec) -> list[Any]:
     model, form = build(spec), settings.image_format(spec)
     training = AutoLabellingTraining(model, form, spec.train)
     side = spec.dataset.crop_size
-    image = interpolate(torch.rand(1, 3, 16, 16), (side, side)).mul(255).to(torch.uint8)
-    boxes = torch.tensor([[side / 4, side / 4, side / 2, side / 2]])
-    batch = CropBatch(form.normalise(image), boxes, boxes.long(), torch.zeros(1, side, side), torch.zeros(1))
+    count = 8
+    image = interpolate(torch.rand(count, 3, 16, 16), (side, side)).mul(255).to(torch.uint8)
+    boxes = torch.tensor([[side / 4, side / 4, side / 2, side / 2]] * count)
+    masks = torch.zeros(count, side, side)
+    batch = CropBatch(form.normalise(image), boxes, boxes.long(), masks, torch.zeros(count))
     last: Any = model.student.head.pixels[-1]
     last.weight.data *= 20  # masks of all probabilities
     model.align()
