@@ -94,4 +94,4 @@ def _plan(job: Job, spec: Export) -> tuple[Task[Any], ExportPlan]:
 def _differences(task: Task[Any], plan: ExportPlan, graph: OnnxModel) -> list[Difference]:
     sizes = (graph.batches.fixed,) if graph.batches.fixed else BATCHES
     inputs = task.example_inputs(plan, max(sizes))
-    return compare(plan.module, graph, [inputs[:size] for size in sizes])
+    return compare(plan.run, graph, [inputs[:size] for size in sizes])
