@@ -240,7 +240,7 @@ class Task(ABC, Generic[BatchT]):
     def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
         """Inputs for the graph: real ones if a dataset is here, else random ones."""
 
-    def adopt_weights(self, weights: Mapping[str, Tensor]) -> None:  # noqa: B027 - most need nothing of it
+    def adopt_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Learn from the weights of a trained model what its spec does not say, before it is built."""
 
     @abstractmethod

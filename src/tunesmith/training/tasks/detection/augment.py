@@ -50,7 +50,10 @@ def keep_visible(sample: dict[str, Any]) -> dict[str, Any]:
     boxes = functional.clamp_bounding_boxes(sample["boxes"]) if len(sample["boxes"]) else sample["boxes"]
     sides = boxes[:, 2:] - boxes[:, :2]
     kept = (sides >= SMALLEST_SIDE).all(dim=1)
-    return sample | {"boxes": tv_tensors.wrap(boxes[kept], like=boxes), "labels": sample["labels"][kept]}
+    seen = {"boxes": tv_tensors.wrap(boxes[kept], like=boxes), "labels": sample["labels"][kept]}
+    if "masks" in sample:
+        seen["masks"] = tv_tensors.wrap(sample["masks"][kept], like=sample["masks"])
+    return sample | seen
 
 
 class Sized(nn.Module):
@@ -67,11 +70,8 @@ class Sized(nn.Module):
             chosen = step.sizes[int(torch.randint(len(step.sizes), ()))]
             step = ShortestSide((chosen,), step.longest)
         size = list(size_for(step, *sample["image"].shape[-2:]))
-        return {
-            "image": functional.resize(sample["image"], size, antialias=True),
-            "boxes": functional.resize(sample["boxes"], size),
-            "labels": sample["labels"],
-        }
+        shown = {key: functional.resize(value, size) for key, value in sample.items() if key != "labels"}
+        return shown | {"labels": sample["labels"]}
 
 
 class CutOut(nn.Module):
@@ -87,11 +87,11 @@ class CutOut(nn.Module):
         tall, wide = (self._side(height), self._side(width))
         top, left = _below(height - tall + 1), _below(width - wide + 1)
         cut = {
-            "image": functional.crop(sample["image"], top, left, tall, wide),
-            "boxes": functional.crop(sample["boxes"], top, left, tall, wide),
-            "labels": sample["labels"],
+            key: functional.crop(value, top, left, tall, wide)
+            for key, value in sample.items()
+            if key != "labels"
         }
-        return keep_visible(cut)
+        return keep_visible(cut | {"labels": sample["labels"]})
 
     def _side(self, most: int) -> int:
         low = min(self._step.smallest, most)
@@ -137,8 +137,9 @@ def _below(limit: int) -> int:
     return int(torch.randint(max(1, limit), ()))
 
 
-def as_sample(image: Tensor, boxes: Tensor, labels: Tensor) -> dict[str, Any]:
-    """An image (3, height, width) with boxes (n, 4) by corners, for the transforms."""
+def as_sample(image: Tensor, boxes: Tensor, labels: Tensor, masks: Tensor | None = None) -> dict[str, Any]:
+    """An image (3, height, width) with boxes (n, 4) by corners and their masks, for the transforms."""
     size = (image.shape[-2], image.shape[-1])
     framed = tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=size)  # type: ignore[call-overload, unused-ignore]
-    return {"image": tv_tensors.Image(image), "boxes": framed, "labels": labels}
+    sample = {"image": tv_tensors.Image(image), "boxes": framed, "labels": labels}
+    return sample if masks is None else sample | {"masks": tv_tensors.Mask(masks)}

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from tunesmith.data.draw import Tile, grid
 from tunesmith.data.images import open_rgb
 from tunesmith.networks.layers.detector import Predictions
+from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import found_in
 from tunesmith.training.tasks.detection.drawing import TRUTH, Colour, draw, outline
 from tunesmith.training.tasks.detection.metrics import MOST, DetectionMeter, Scores, sizes_of
-from tunesmith.training.tasks.detection.samples import DetectionSample
 
 _COLUMNS, _TILE, _SHOWN = 4, 240, 24
 _SURE = 0.3  # what is drawn must be half way believable, or the picture is full of boxes

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from tunesmith.networks.layers.detector import Criterion, Predictions
 from tunesmith.training.engine.training import Measured
+from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import found_in
-from tunesmith.training.tasks.detection.samples import DetectionSample
 
 MOST = 100
 """Detections of an image that COCO's metrics look at."""
@@ -193,9 +193,7 @@ def sizes_of(batch: DetectionBatch, samples: Sequence[DetectionSample]) -> Tenso
     """Width and height of the images of a batch, (batch, 2); where nothing is annotated, of the frame."""
     rows = []
     for index, frame in zip(batch.indices.tolist(), batch.frames.tolist(), strict=True):
-        source = samples[index].source
-        image = source.data.annotated.images[samples[index].place] if source else None
-        rows.append([image.width, image.height] if image else frame)
+        rows.append(samples[index].size() or frame)
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 2)
 
 

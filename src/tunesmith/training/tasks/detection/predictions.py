@@ -12,10 +12,10 @@ import torch
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.images import open_rgb
 from tunesmith.networks.layers.detector import Predictions
+from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import Found, found_in
 from tunesmith.training.tasks.detection.drawing import Colour, draw
-from tunesmith.training.tasks.detection.samples import DetectionSample
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tunesmith.training.engine.weights import load_weights, workspace_file
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
 from tunesmith.training.tasks.detection import export, settings
+from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch, DetectionSource, Images
 from tunesmith.training.tasks.detection.distillation import Distillation, begin_as, renormalised
 from tunesmith.training.tasks.detection.drawing import colours_of
@@ -27,7 +28,6 @@ from tunesmith.training.tasks.detection.evaluation import EvaluationReport
 from tunesmith.training.tasks.detection.metrics import DetectionMeter
 from tunesmith.training.tasks.detection.predictions import InferenceReport, Showing
 from tunesmith.training.tasks.detection.samples import (
-    DetectionSample,
     TrainingSamples,
     balanced,
     images_to_predict,
