@@ -97,8 +97,8 @@ class Runtime(Block):
     )
 
 
-class GenTrtEngine(Runtime):
-    """Compilation to an engine for one machine."""
+class GenEngine(Runtime):
+    """Compilation to an engine for one machine, of whatever number formats."""
 
     results_dir: str = text("", "Folder of the results.", inert=RESULTS)
     gpu_id: int = integer(0, "GPU to build for.", ge=0, popular=True, inert="the scheduler picks a free GPU")
@@ -107,4 +107,9 @@ class GenTrtEngine(Runtime):
     timing_cache: str = text("", "Cache of the builder's timings.", inert="each engine is timed anew")
     batch_size: int = integer(-1, "Batch size of the engine; -1 leaves it open.", ge=-1, popular=True)
     verbose: bool = flag(False, "Write the builder's steps to the log.")
+
+
+class GenTrtEngine(GenEngine):
+    """Compilation to an engine for one machine."""
+
     tensorrt: TensorRT = section(TensorRT)

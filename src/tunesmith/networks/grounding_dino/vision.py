@@ -1,0 +1,119 @@
+"""Images as the encoder of Grounding DINO takes them: maps of a backbone, in a row."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from tunesmith.networks.grounding_dino.configuration import GROUPS
+from tunesmith.networks.layers.deformable import waves
+from tunesmith.networks.layers.pyramid import Pyramid
+
+_INSIDE = 0.5
+
+
+class Places(NamedTuple):
+    """Places of all maps, one after another.
+
+    Attributes:
+        features: (batch, places, width).
+        valid: bool (batch, places): whether a place belongs to the image and not to what fills it up.
+        positions: (batch, places, width): where it is, as waves.
+        shapes: height and width of each map.
+        sizes: the same as a tensor (levels, 2).
+        starts: (levels,): where each map begins.
+        ratios: (batch, levels, 2): the image's share of the input, across and downwards.
+    """
+
+    features: Tensor
+    valid: Tensor
+    positions: Tensor
+    shapes: list[tuple[int, int]]
+    sizes: Tensor
+    starts: Tensor
+    ratios: Tensor
+
+    def maps(self, features: Tensor) -> list[Tensor]:
+        """Features of all places as maps (batch, width, height, width)."""
+        parts = features.split([height * width for height, width in self.shapes], dim=1)
+        return [
+            part.transpose(1, 2).unflatten(2, shape) for part, shape in zip(parts, self.shapes, strict=True)
+        ]
+
+
+def projections(channels: Sequence[int], levels: int, width: int) -> nn.ModuleList:
+    """What brings maps to one width; those that lack are made of the last one."""
+    found = [_projection(one, width, 1) for one in channels]
+    for level in range(levels - len(channels)):
+        found.append(_projection(channels[-1] if level == 0 else width, width, 3))
+    return nn.ModuleList(found)
+
+
+def placed(
+    images: Tensor,
+    backbone: Pyramid,
+    projected: nn.ModuleList,
+    level_embed: Tensor,
+    temperatures: tuple[int, int],
+) -> Places:
+    """Images (batch, 3, height, width), or with a fourth channel that is 1 where they are filled up.
+
+    Args:
+        images: normalised.
+        backbone: gives maps.
+        projected: brings them to one width.
+        level_embed: (levels, width), added to the positions of each map.
+        temperatures: of the position encoding, downwards and across.
+    """
+    padding = images[:, 3:4] if images.shape[1] > 3 else torch.zeros_like(images[:, :1])
+    maps = _projected(backbone(images[:, :3]), projected)
+    valid = [interpolate(padding, one.shape[-2:])[:, 0] < _INSIDE for one in maps]
+    shapes = [(one.shape[-2], one.shape[-1]) for one in maps]
+    positions = [
+        _positions(inside, level_embed.shape[1], temperatures) + level_embed[level]
+        for level, inside in enumerate(valid)
+    ]
+    sizes = torch.tensor(shapes, dtype=torch.long, device=images.device)
+    return Places(
+        torch.cat([one.flatten(2).transpose(1, 2) for one in maps], dim=1),
+        torch.cat([one.flatten(1) for one in valid], dim=1),
+        torch.cat(positions, dim=1),
+        shapes,
+        sizes,
+        torch.cat([sizes.new_zeros(1), sizes.prod(1).cumsum(0)[:-1]]),
+        torch.stack([_ratio(one) for one in valid], dim=1),
+    )
+
+
+def _positions(valid: Tensor, width: int, temperatures: tuple[int, int]) -> Tensor:
+    """Waves (batch, places, width) of where the places of a map are in their image: down, then across."""
+    found = []
+    for direction, temperature in zip((1, 2), temperatures, strict=True):
+        steps = valid.float().cumsum(direction)
+        last = steps.narrow(direction, steps.shape[direction] - 1, 1)
+        found.append(waves(steps / (last + 1e-6), width // 2, temperature))
+    return torch.cat(found, dim=-1).flatten(1, 2)
+
+
+def _projected(raw: list[Tensor], projected: nn.ModuleList) -> list[Tensor]:
+    found = [project(one) for project, one in zip(projected, raw, strict=False)]
+    last = raw[-1]
+    for project in list(projected)[len(raw) :]:
+        last = project(last)
+        found.append(last)
+    return found
+
+
+def _projection(channels: int, width: int, kernel: int) -> nn.Module:
+    stride, padding = (1, 0) if kernel == 1 else (2, 1)
+    convolution = nn.Conv2d(channels, width, kernel, stride, padding)
+    nn.init.xavier_uniform_(convolution.weight)
+    nn.init.zeros_(cast("Tensor", convolution.bias))
+    return nn.Sequential(convolution, nn.GroupNorm(GROUPS, width))
+
+
+def _ratio(valid: Tensor) -> Tensor:
+    inside = valid.float()
+    return torch.stack([inside[:, 0].mean(dim=1), inside[:, :, 0].mean(dim=1)], dim=-1)
