@@ -7,6 +7,7 @@ from tunesmith.networks import (
     classification_tf2,
     deformable_detr,
     dino,
+    grounding_dino,
     rtdetr,
     segformer,
 )
@@ -23,7 +24,15 @@ class UnknownNetworkError(LookupError):
 @cache
 def networks() -> dict[str, Network]:
     """All networks by their name in the API."""
-    known = (classification_pyt, classification_tf2, deformable_detr, dino, rtdetr, segformer)
+    known = (
+        classification_pyt,
+        classification_tf2,
+        deformable_detr,
+        dino,
+        grounding_dino,
+        rtdetr,
+        segformer,
+    )
     return {network.NETWORK.arch: network.NETWORK for network in known}
 
 

@@ -47,7 +47,7 @@ class Looked(NamedTuple):
 
 
 class Layer(GroundingDinoDecoderLayer):
-    """A layer whose queries look first at one another, at the words (ca_label) or at the image (ca_content)."""
+    """A layer whose queries look first at one another, the words (ca_label) or the image (ca_content)."""
 
     def __init__(self, config: GroundingDinoConfig, first: str) -> None:
         super().__init__(config)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Losses of words and boxes: queries are matched with objects one to one, and scored by the objects' words."""
+"""Losses of words and boxes: each object has one query, which is to be scored by the object's words."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -79,7 +79,7 @@ class GroundingDino(Detector):
         self.encoder_norm = nn.LayerNorm(width) if spec.pre_norm else nn.Identity()
         scale = scale_of(spec)
         self.begin: nn.Module = (
-            Proposals(config, spec, WordScores(spec, scale))
+            Proposals(config, WordScores(spec, scale))
             if spec.two_stage_type == "standard"
             else LearntPlaces(config, spec)
         )

@@ -51,7 +51,7 @@ class WordScores(nn.Module):
 class Proposals(nn.Module):
     """The places of the encoder that go best with the words."""
 
-    def __init__(self, config: GroundingDinoConfig, model: Model, scores: WordScores) -> None:
+    def __init__(self, config: GroundingDinoConfig, scores: WordScores) -> None:
         super().__init__()
         width = config.d_model
         self.enc_output = nn.Linear(width, width)

@@ -55,8 +55,8 @@ class Model(Block):
     embed_init_tgt: bool = flag(True, "Contents of queries are learnt, and not the encoder's.")
     fix_refpoints_hw: int = integer(
         -1,
-        "Of learnt places: -1 learns width and height of each, -2 one for all; a positive number is the logit "
-        "of both.",
+        "Of learnt places: -1 learns width and height of each, -2 one for all; a positive number is the "
+        "logit of both.",
         ge=-2,
         math_cond="!= 0",
     )
@@ -94,8 +94,8 @@ class Model(Block):
     class_embed_bias: bool = flag(False, "Scores of words begin low, at a learnt bias.")
     log_scale: str = text(
         "none",
-        "What scores of words are multiplied by: none; auto, one over the root of hidden_dim; or the logarithm "
-        "that a learnt factor begins with.",
+        "What scores of words are multiplied by: none; auto, one over the root of hidden_dim; or the "
+        "logarithm that a learnt factor begins with.",
     )
     loss_types: list[str] = array(["labels", "boxes"], "Losses: labels and boxes.", automl=False)
     backbone_names: list[str] = array(

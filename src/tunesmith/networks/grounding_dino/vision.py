@@ -45,10 +45,13 @@ class Places(NamedTuple):
 
 def projections(channels: Sequence[int], levels: int, width: int) -> nn.ModuleList:
     """What brings maps to one width; those that lack are made of the last one."""
-    found = [_projection(one, width, 1) for one in channels]
-    for level in range(levels - len(channels)):
-        found.append(_projection(channels[-1] if level == 0 else width, width, 3))
-    return nn.ModuleList(found)
+    further = [channels[-1], *[width] * levels][: levels - len(channels)]
+    return nn.ModuleList(
+        [
+            *(_projection(one, width, 1) for one in channels),
+            *(_projection(one, width, 3) for one in further),
+        ]
+    )
 
 
 def placed(

@@ -78,8 +78,12 @@ class Detection(Task[DetectionBatch]):
     def build_model(self) -> nn.Module:
         """The detector of the spec, with random weights."""
         filled = any(key and part == "backbone" for key, part in self.settings.files.values())
-        pretrained = filled or bool(self.run.request.base_models)
-        return cast("nn.Module", self._module.build(self.spec, len(self.classes), pretrained=pretrained))
+        return self.build(pretrained=filled or bool(self.run.request.base_models))
+
+    def build(self, *, pretrained: bool = False, size: tuple[int, int] | None = None) -> nn.Module:
+        """The detector, for images of a size; the spec's by default."""
+        built = self._module.build(self.spec, len(self.classes), pretrained=pretrained, size=size)
+        return cast("nn.Module", built)
 
     def load_pretrained(self, model: nn.Module) -> None:
         """Fill in the base experiments' weights, then those that the spec names."""
@@ -170,7 +174,7 @@ class Detection(Task[DetectionBatch]):
         """The detector as a graph, of the size and channels that the job asks for."""
         given = graph_input(self.form, cast("Any", spec).export)
         self._require_size(given.width, given.height, "export")
-        model = self._module.build(self.spec, len(self.classes), size=(given.height, given.width))
+        model = self.build(size=(given.height, given.width))
         load_resized(model, weights, given)
         facts = {"model_name": self.spec.value("model_name"), "architecture": self.network.arch}
         return export.export_plan(model, self.form, given, self.classes, facts)
@@ -190,7 +194,7 @@ class Detection(Task[DetectionBatch]):
     def evaluation(self, spec: Block) -> Work[DetectionBatch]:
         """Annotated images, with COCO's metrics, curves and pictures."""
         own = cast("blocks.Evaluate", spec.value("evaluate"))
-        samples = labelled_samples(self.run, self.classes)
+        samples = self.labelled()
         meter = self._meter(samples, own.conf_threshold)
         report = EvaluationReport(
             samples, self.classes, meter, colours_of(self.classes, None), own.conf_threshold
@@ -217,6 +221,10 @@ class Detection(Task[DetectionBatch]):
         height = own.input_height if own.input_height != untouched.input_height else None
         source = self._source(samples, self._asked(width, height, "inference"), tolerant=True)
         return self._work(source, report, spec)
+
+    def labelled(self) -> list[DetectionSample]:
+        """The images to evaluate on."""
+        return labelled_samples(self.run, self.classes)
 
     def _work(
         self, source: DetectionSource, report: Any, spec: Block, meter: DetectionMeter | None = None
@@ -272,11 +280,14 @@ class Detection(Task[DetectionBatch]):
         """The indices of the classes that the spec evaluates, by the ids that the dataset gives them."""
         if not self.settings.evaluated:
             return []
-        ids = _category_ids(samples, self.classes)
+        source = samples[0].source if samples else None
+        ids = source.category_ids if source else tuple(range(1, len(self.classes) + 1))
+        names = source.classes if source else self.classes
         if unknown := set(self.settings.evaluated) - set(ids):
             rule = f"must hold ids of the dataset's categories: {', '.join(map(str, ids[:20]))}"
             raise SpecError([SpecProblem("dataset.eval_class_ids", rule, sorted(unknown))])
-        return [ids.index(one) for one in sorted(set(self.settings.evaluated), key=ids.index)]
+        chosen = sorted(set(self.settings.evaluated), key=ids.index)
+        return [self.classes.index(names[ids.index(one)]) for one in chosen]
 
     def _freeze(self, model: nn.Module) -> None:
         for part in self.settings.learning.freeze:
@@ -294,6 +305,7 @@ class Detection(Task[DetectionBatch]):
 
 
 def _category_ids(samples: Sequence[DetectionSample], classes: Sequence[str]) -> list[int]:
-    """The ids that the samples' dataset gives the classes; counted from 1 where it says none."""
+    """The ids that the samples' dataset gives the classes; counted from 1 where they are not its own."""
     source = samples[0].source if samples else None
-    return list(source.category_ids) if source else list(range(1, len(classes) + 1))
+    known = source is not None and source.classes == tuple(classes)
+    return list(source.category_ids) if source and known else list(range(1, len(classes) + 1))

@@ -30,7 +30,11 @@ class DetectionTraining(Training[DetectionBatch]):
 
     def forward(self, batch: DetectionBatch) -> dict[str, Tensor]:
         """The loss; of it the parts of the classes and of the boxes, over all layers."""
-        return _parts(cast("Detector", self.model).losses(batch.images, batch.targets()))
+        return _parts(self.own(batch))
+
+    def own(self, batch: DetectionBatch) -> dict[str, Tensor]:
+        """The weighted losses of the model, by name."""
+        return cast("Detector", self.model).losses(batch.images, batch.targets())
 
     def losses(self, batch: DetectionBatch, watch: Callable[[Seen], None]) -> dict[str, Tensor]:
         """The same; `watch` is shown what the model made of the batch."""
