@@ -14,22 +14,23 @@ from tunesmith.networks.grounding_dino.configuration import configuration, scale
 from tunesmith.networks.grounding_dino.decoder import Decoder, Looked
 from tunesmith.networks.grounding_dino.losses import Layer, TokenLosses, TokenTarget
 from tunesmith.networks.grounding_dino.noise import Noise, noise_of
+from tunesmith.networks.grounding_dino.published import own_names
 from tunesmith.networks.grounding_dino.queries import LearntPlaces, Proposals, WordScores, box_head
 from tunesmith.networks.grounding_dino.spec import GroundingDinoSpec, Model
 from tunesmith.networks.grounding_dino.text import TextFiles, TextInputs, Vocabulary
-from tunesmith.networks.grounding_dino.vision import Places, placed, projections
+from tunesmith.networks.grounding_dino.vision import Places, map_norms, placed, projections
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
 from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Target
 from tunesmith.networks.layers.pyramid import Pyramid, build_pyramid, freeze_norms
 from tunesmith.networks.layers.set_losses import LossWeights, build_set_losses, criterion_of
 from tunesmith.specs import SpecError, SpecProblem
 
-__all__ = ["build", "criterion", "settings"]
+__all__ = ["build", "checkpoint_filter_fn", "criterion", "settings"]
 
 LOW = -30.0
 """The logit of padding in graphs: finite, so that runtimes can be compared."""
 
-_LAST_STAGE = 3
+_COLOURS, _LAST_STAGE = 3, 3
 
 
 class Found(NamedTuple):
@@ -70,7 +71,8 @@ class GroundingDino(Detector):
     ) -> None:
         super().__init__()
         width = config.d_model
-        self.backbone = backbone
+        self.config, self.backbone = config, backbone
+        self.backbone_norms = map_norms(spec.backbone, backbone)
         self.input_proj_vision = projections(backbone.channels, spec.num_feature_levels, width)
         self.level_embed = nn.Parameter(torch.randn(spec.num_feature_levels, width))
         self.bert = BertModel(cast("Any", config.text_config), add_pooling_layer=False)
@@ -154,7 +156,14 @@ class GroundingDino(Detector):
         """All that the model finds in images of which a text speaks."""
         spec = self._spec
         temperatures = (spec.pe_temperatureH, spec.pe_temperatureW)
-        places = placed(images, self.backbone, self.input_proj_vision, self.level_embed, temperatures)
+        padding = images[:, 3:] if images.shape[1] > _COLOURS else torch.zeros_like(images[:, :1])
+        maps = [
+            norm(one)
+            for norm, one in zip(
+                self.backbone_norms.values(), self.backbone(images[:, :_COLOURS]), strict=True
+            )
+        ]
+        places = placed(maps, padding, self.input_proj_vision, self.level_embed, temperatures)
         read = self._read(text)
         if len(read) < len(images):
             read = read.expand(len(images), -1, -1)
@@ -296,6 +305,13 @@ def build(
     if spec.train.activation_checkpoint:
         checkpoint_layers([*cast("Any", found.encoder).layers, *found.decoder.layers])
     return found
+
+
+def checkpoint_filter_fn(weights: Mapping[str, Tensor], model: GroundingDino) -> dict[str, Tensor]:
+    """Published weights under this model's names, with the constants that it has beside weights."""
+    constants = ("num_batches_tracked", "relative_position_index", "attn_mask", "text_files")
+    kept = {name: value for name, value in model.state_dict().items() if name.endswith(constants)}
+    return kept | own_names(weights, model.config)
 
 
 def criterion(spec: GroundingDinoSpec, num_classes: int) -> Criterion:

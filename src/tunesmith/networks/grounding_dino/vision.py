@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.grounding_dino.configuration import GROUPS
 from tunesmith.networks.layers.deformable import waves
 from tunesmith.networks.layers.pyramid import Pyramid
@@ -54,31 +55,45 @@ def projections(channels: Sequence[int], levels: int, width: int) -> nn.ModuleLi
     )
 
 
+class MapNorm(nn.LayerNorm):
+    """Normalises the channels of each place of a map (batch, channels, height, width)."""
+
+    def forward(self, found: Tensor) -> Tensor:
+        """The map, normalised."""
+        return super().forward(found.movedim(1, -1)).movedim(-1, 1)
+
+
+def map_norms(name: str, backbone: Pyramid) -> nn.ModuleDict:
+    """What normalises the maps of a Swin, by their stages; those of other backbones stay as they are."""
+    swin = backbone_of(name).timm_name.startswith("swin_")
+    pairs = zip(backbone.stages, backbone.channels, strict=True)
+    return nn.ModuleDict({str(stage): MapNorm(width) if swin else nn.Identity() for stage, width in pairs})
+
+
 def placed(
-    images: Tensor,
-    backbone: Pyramid,
+    raw: list[Tensor],
+    padding: Tensor,
     projected: nn.ModuleList,
     level_embed: Tensor,
     temperatures: tuple[int, int],
 ) -> Places:
-    """Images (batch, 3, height, width), or with a fourth channel that is 1 where they are filled up.
+    """The maps of a backbone in a row.
 
     Args:
-        images: normalised.
-        backbone: gives maps.
-        projected: brings them to one width.
+        raw: (batch, channels, height, width) each, the finest first.
+        padding: (batch, 1, height, width) of the images: 1 where they are filled up.
+        projected: brings maps to one width.
         level_embed: (levels, width), added to the positions of each map.
         temperatures: of the position encoding, downwards and across.
     """
-    padding = images[:, 3:4] if images.shape[1] > 3 else torch.zeros_like(images[:, :1])
-    maps = _projected(backbone(images[:, :3]), projected)
+    maps = _projected(raw, projected)
     valid = [interpolate(padding, one.shape[-2:])[:, 0] < _INSIDE for one in maps]
     shapes = [(one.shape[-2], one.shape[-1]) for one in maps]
     positions = [
         _positions(inside, level_embed.shape[1], temperatures) + level_embed[level]
         for level, inside in enumerate(valid)
     ]
-    sizes = torch.tensor(shapes, dtype=torch.long, device=images.device)
+    sizes = torch.tensor(shapes, dtype=torch.long, device=padding.device)
     return Places(
         torch.cat([one.flatten(2).transpose(1, 2) for one in maps], dim=1),
         torch.cat([one.flatten(1) for one in valid], dim=1),

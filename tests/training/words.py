@@ -1,0 +1,92 @@
+"""What the tests of grounded detection share: a tiny text encoder, a small spec, scenes in ODVG format."""
+
+import json
+import string
+from pathlib import Path
+from typing import Any
+
+import torch
+from tests.training.boxes import SIZE, SMALL_BOXES, write_boxed_scenes
+from transformers import BertConfig, BertModel, BertTokenizer
+
+from tunesmith.data.scenes import NAMES
+
+ENCODER = "encoders/tiny-bert"
+SMALL_WORDS = {key: value for key, value in SMALL_BOXES.items() if key.startswith(("dataset.b", "train."))} | {
+    "model.backbone": "test_byobnet",
+    "model.text_encoder_type": ENCODER,
+    "model.hidden_dim": 64,
+    "model.nheads": 4,
+    "model.dim_feedforward": 128,
+    "model.enc_layers": 1,
+    "model.dec_layers": 2,
+    "model.num_queries": 30,
+    "model.num_select": 30,
+    "model.num_feature_levels": 3,
+    "model.return_interm_indices": [1, 2, 3],
+    "model.max_text_len": 32,
+    "model.class_embed_bias": True,
+    "model.log_scale": "auto",
+    "dataset.workers": 1,
+    "dataset.augmentation.scales": [SIZE],
+    "dataset.augmentation.train_random_resize": [SIZE],
+    "dataset.augmentation.train_random_crop_min": SIZE,
+    "dataset.augmentation.train_random_crop_max": SIZE,
+    "dataset.augmentation.random_resize_max_size": SIZE,
+    "dataset.augmentation.test_random_resize": SIZE,
+    "dataset.augmentation.horizontal_flip_prob": 0.0,
+}
+"""A spec of grounding_dino that trains within seconds on a few dozen scenes."""
+
+
+def write_encoder(folder: Path, width: int = 32) -> None:
+    """A BERT of random weights with a WordPiece tokenizer, as transformers saves them."""
+    folder.mkdir(parents=True)
+    letters = [*string.ascii_lowercase, *string.digits]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *".?,'-", *NAMES, *letters]
+    words += [f"##{letter}" for letter in letters]
+    vocabulary = folder / "vocab.txt"
+    vocabulary.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    tokenizer: Any = BertTokenizer(vocab={word: place for place, word in enumerate(words)})
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config: Any = BertConfig(  # type: ignore[call-arg]
+        vocab_size=len(words),
+        hidden_size=width,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=2 * width,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+
+
+def write_worded_scenes(folder: Path, count: int, *, captions: bool = False, seed: int = 0) -> None:
+    """Scenes of noughts and ones in ODVG format; `captions` describes them instead of naming classes."""
+    write_boxed_scenes(folder, count, seed=seed)
+    coco = json.loads((folder / "annotations.json").read_text())
+    (folder / "annotations.json").unlink()
+    names = {one["id"]: one["name"] for one in coco["categories"]}
+    lines = []
+    for image in coco["images"]:
+        boxes = [one for one in coco["annotations"] if one["image_id"] == image["id"]]
+        found = [(names[one["category_id"]], one["category_id"], _corners(one["bbox"])) for one in boxes]
+        line = {key: image[key] for key in ("file_name", "width", "height")}
+        if captions:
+            text = "I see " + ", ".join(f"a {name}" for name in sorted({name for name, _, _ in found}))
+            regions = [{"phrase": name, "bbox": box} for name, _, box in found]
+            line["grounding"] = {"caption": text, "regions": regions}
+        else:
+            instances = [
+                {"bbox": box, "label": label, "category": name} for name, label, box in found
+            ]
+            line["detection"] = {"instances": instances}
+        lines.append(json.dumps(line))
+    (folder / "annotations_odvg.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    labels = {} if captions else {str(label): name for label, name in names.items()}
+    (folder / "annotations_odvg_labelmap.json").write_text(json.dumps(labels))
+
+
+def _corners(box: list[float]) -> list[float]:
+    left, top, width, height = box
+    return [left, top, left + width, top + height]
