@@ -12,7 +12,9 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from tunesmith.data.scenes import NAMES
 
 ENCODER = "encoders/tiny-bert"
-SMALL_WORDS = {key: value for key, value in SMALL_BOXES.items() if key.startswith(("dataset.b", "train."))} | {
+SMALL_WORDS = {
+    key: value for key, value in SMALL_BOXES.items() if key.startswith(("dataset.b", "train."))
+} | {
     "model.backbone": "test_byobnet",
     "model.text_encoder_type": ENCODER,
     "model.hidden_dim": 64,
@@ -77,9 +79,7 @@ def write_worded_scenes(folder: Path, count: int, *, captions: bool = False, see
             regions = [{"phrase": name, "bbox": box} for name, _, box in found]
             line["grounding"] = {"caption": text, "regions": regions}
         else:
-            instances = [
-                {"bbox": box, "label": label, "category": name} for name, label, box in found
-            ]
+            instances = [{"bbox": box, "label": label, "category": name} for name, label, box in found]
             line["detection"] = {"instances": instances}
         lines.append(json.dumps(line))
     (folder / "annotations_odvg.jsonl").write_text("".join(f"{line}\n" for line in lines))

@@ -89,8 +89,6 @@ def feature_maps(
         published = timm.get_pretrained_cfg(name)
         if published is None or not published.fixed_input_size:
             return FeatureMaps(timm.create_model(name, num_classes=0, **(options or {})), size)
-        if name.startswith("swin_"):  # its windows go with any size, but it asks for one unless it is told
-            options = {**(options or {}), "strict_img_size": False}
         patch = _patch(name)
         size = size if patch > 1 else given or size
         step = patch if patch > 1 else _STEP

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,7 @@ Span = tuple[int, int]
 """First and last character, the last excluded."""
 
 
-@dataclass(frozen=True)
-class Caption:
+class Caption(NamedTuple):
     """A text about an image, whose phrases are its classes.
 
     Attributes:

@@ -33,10 +33,10 @@ def grounded_samples(run: Run, seed: int, *, masks: bool = False) -> TrainingSam
     train = [sample for one in learnt for sample in one.numbered(classes).samples()]
     validation = [one for other in measured for one in _classified(other.numbered(classes))]
     if request.eval_dataset:
-        if not overlap(validation, train):
+        fault = "holds captions alone" if not validation else "holds the training images"
+        if validation and not overlap(validation, train):
             return TrainingSamples(classes, train, validation)
-        name = request.eval_dataset.name
-        run.note(f"The evaluation dataset {name} holds the training images; it is not validated on.")
+        run.note(f"The evaluation dataset {request.eval_dataset.name} {fault}; it is not validated on.")
     captioned = [one for one in train if one.objects().caption]
     kept, held = hold_out(run, [one for one in train if not one.objects().caption], seed)
     return TrainingSamples(classes, kept + captioned, held)

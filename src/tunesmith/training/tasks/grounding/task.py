@@ -95,11 +95,11 @@ class Grounding(Detection):
 
     def outputs(self, found: Sequence[Tensor]) -> Predictions:
         """The logits of the phrases, and the boxes."""
-        return Predictions(as_classes(found[0], self._asked().prompt), found[1])
+        return Predictions(as_classes(found[0], self._phrased().prompt), found[1])
 
     def companions(self) -> Mapping[str, Tensor]:
         """The text of what is looked for."""
-        return companions_of(self._asked())
+        return companions_of(self._phrased())
 
     def training(self, model: nn.Module) -> Training[DetectionBatch]:
         """The detector's own losses; what the spec freezes does not learn."""
@@ -146,13 +146,13 @@ class Grounding(Detection):
         """
         self.classes = phrases
         try:
-            self._asked()
+            self._phrased()
             if self._model:
                 self._model.ask(phrases)
         except TextError as error:
             raise _too_much(error, phrases) from error
 
-    def _asked(self) -> Asked:
+    def _phrased(self) -> Asked:
         """What is looked for, as a graph takes it."""
         longest = int(self.spec.value("model.max_text_len"))
         if self._vocabulary is None:
