@@ -289,12 +289,12 @@ def build(
         TextError: the classes do not fit into a text.
     """
     model = spec.model
-    known = settings(spec)
+    inputs = settings(spec).inputs
     config = configuration(model, files.configuration)
     backbone = build_pyramid(
         model.backbone,
         [stage for stage in model.return_interm_indices if stage <= _LAST_STAGE],
-        size or known.inputs.padded or (known.inputs.evaluation.sizes[0], known.inputs.evaluation.longest),
+        size or inputs.size,
         ("model.backbone", "model.return_interm_indices"),
         dilated=model.dilation,
     )
