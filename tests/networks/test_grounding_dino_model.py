@@ -89,7 +89,7 @@ def test_published_weights_predict_as_in_their_library(files, tmp_path, monkeypa
     published = GroundingDinoForObjectDetection(config).eval()
     with torch.no_grad():
         for weight in published.parameters():
-            weight += 0.05 * torch.randn_like(weight)
+            weight.add_(0.05 * torch.randn_like(weight))
     published.save_pretrained(tmp_path)
     said = load_weights(ours, tmp_path / "model.safetensors", "base")
     assert "2 are not in it (backbone.maps.net.norm.weight, backbone.maps.net.norm.bias)" in said
