@@ -195,7 +195,7 @@ class TensorRT(actions.Engine):
     data_type: str = choice("FP32", ["FP32", "FP16"], "Number format.")
 
 
-class GenTrtEngine(actions.GenEngine):
+class GenTrtEngine(actions.EngineFiles):
     """Compilation to an engine for one machine."""
 
     tensorrt: TensorRT = section(TensorRT)

@@ -85,10 +85,15 @@ def _measured(source: Source, model: Model) -> Iterator[tuple[str, str, Mapping[
     """Type and name of a dataset, and what was measured of this very model on it."""
     validated = next((one for one in source.datasets if "validation" in one.uses), None)
     if validated and model.metrics:
-        shown = {name: value for name, value in model.metrics.items() if name.startswith("val_")}
+        shown = {name: value for name, value in model.metrics.items() if _is_validated(name)}
         yield validated.type, validated.name, shown
     for one in source.evaluations:
         yield one.dataset_type, one.dataset, one.metrics
+
+
+def _is_validated(name: str) -> bool:
+    """Whether a value of an epoch is of its validation: some metrics have their published names alone."""
+    return name != "lr" and not name.startswith("train_")
 
 
 def _origin(source: Source, model: Model) -> str:

@@ -36,7 +36,7 @@ class DrawnInference(Inference):
     vis_after_n_batches: int = integer(1, "Draw every n-th batch.", ge=1)
 
 
-class Export(Block):
+class OnnxExport(Block):
     """Export to ONNX."""
 
     results_dir: str = text("", "Folder of the results.", inert=RESULTS)
@@ -50,6 +50,11 @@ class Export(Block):
     opset_version: int = integer(17, "ONNX operator set.", ge=1)
     batch_size: int = integer(-1, "Batch size of the graph; -1 leaves it open.", ge=-1)
     verbose: bool = flag(False, "Write the graph to the log.")
+
+
+class Export(OnnxExport):
+    """Export to ONNX."""
+
     format: str = choice("onnx", ["onnx", "xdl"], "File format; xdl is written as ONNX.")
     serialize_nvdsinfer: bool = flag(
         False, "Write a DeepStream configuration.", inert="DeepStream configurations are not written"
@@ -97,8 +102,8 @@ class Runtime(Block):
     )
 
 
-class GenEngine(Runtime):
-    """Compilation to an engine for one machine, of whatever number formats."""
+class EngineFiles(Runtime):
+    """Where an engine comes from and goes to."""
 
     results_dir: str = text("", "Folder of the results.", inert=RESULTS)
     gpu_id: int = integer(0, "GPU to build for.", ge=0, popular=True, inert="the scheduler picks a free GPU")
@@ -109,7 +114,7 @@ class GenEngine(Runtime):
     verbose: bool = flag(False, "Write the builder's steps to the log.")
 
 
-class GenTrtEngine(GenEngine):
+class GenTrtEngine(EngineFiles):
     """Compilation to an engine for one machine."""
 
     tensorrt: TensorRT = section(TensorRT)

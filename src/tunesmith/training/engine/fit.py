@@ -172,7 +172,7 @@ class Fit:
         if values:
             values["lr"] = state.done.lr
         per_category = measured.per_category if measured else {}
-        values |= {f"val_{name}": value for name, value in measured.values.items()} if measured else {}
+        values |= measured.named() if measured else {}
         self._begin_next(epoch, measured=measured is not None)
         for other in others:
             other["losses"] = state.losses.state_dict()

@@ -57,7 +57,8 @@ def _factor(settings: ScheduleSettings, warmup: int, total: int, steps_per_epoch
     gamma = _positive("gamma", settings.parameters.get("gamma", 0.1))
     match settings.policy:
         case "linear":
-            return lambda step: max(0.0, 1.0 - (step - warmup) / falling)
+            power = _positive("power", settings.parameters.get("power", 1.0))
+            return lambda step: max(0.0, 1.0 - (step - warmup) / falling) ** power
         case "cosine":
             least = float(settings.parameters.get("least", 0.0))
             return lambda step: max(

@@ -89,9 +89,9 @@ class ScheduleSettings:
 
     Attributes:
         policy: linear, step, cosine, multistep or annealed.
-        parameters: step_size (epochs) and gamma of step; milestones (epochs) and gamma of multistep; least (a
-            share of the rate) of cosine and annealed; milestones (shares of the training) and gamma of
-            annealed.
+        parameters: power of linear; step_size (epochs) and gamma of step; milestones (epochs) and gamma of
+            multistep; least (a share of the rate) of cosine and annealed; milestones (shares of the training)
+            and gamma of annealed.
         warmup_epochs: epochs in which the learning rate rises to its full value.
         warmup_share: the share of all steps in which it does, on top of these epochs.
         warmup_steps: steps in which it does, on top of these epochs.

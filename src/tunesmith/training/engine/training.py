@@ -45,10 +45,21 @@ class Training(nn.Module, ABC, Generic[BatchT]):
 
 @dataclass(frozen=True)
 class Measured:
-    """Metrics of a data set: plain values, and values by category (a class, say) under the metric's name."""
+    """Metrics of a data set.
+
+    Attributes:
+        values: by name.
+        per_category: values by category (a class, say) under the metric's name.
+        bare: values that are reported by their names alone, because the published API calls them so.
+    """
 
     values: dict[str, float]
     per_category: dict[str, dict[str, float]] = field(default_factory=dict)
+    bare: dict[str, float] = field(default_factory=dict)
+
+    def named(self) -> dict[str, float]:
+        """The values as jobs report them: val_ stands before all names but the bare ones."""
+        return {f"val_{name}": value for name, value in self.values.items()} | self.bare
 
 
 class Meter(Protocol[BatchT_contra]):

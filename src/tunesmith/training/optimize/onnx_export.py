@@ -17,7 +17,7 @@ from torch.export import ExportedProgram
 from torch.onnx import ONNXProgram
 
 from tunesmith.protocol import Cause
-from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.actions import Export, OnnxExport
 from tunesmith.training.engine.log import log
 from tunesmith.training.failures import JobError
 from tunesmith.training.optimize.graphs import packed
@@ -36,7 +36,7 @@ def facts(spec: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, str]:
     return {SPEC: json.dumps(spec), CLASSES: json.dumps(list(classes))}
 
 
-def write_graph(plan: ExportPlan, path: Path, spec: Export, note: Callable[[str], None]) -> int:
+def write_graph(plan: ExportPlan, path: Path, spec: OnnxExport, note: Callable[[str], None]) -> int:
     """Export, with the metadata of the plan. Returns the operator set of the graph.
 
     Args:
@@ -48,7 +48,7 @@ def write_graph(plan: ExportPlan, path: Path, spec: Export, note: Callable[[str]
     Raises:
         JobError: torch cannot express the model in ONNX.
     """
-    if spec.format != "onnx":
+    if isinstance(spec, Export) and spec.format != "onnx":
         note(f"export.format {spec.format} is written as ONNX, which every runtime of today reads.")
     program = _exported(plan, max(spec.opset_version, _NATIVE_OPSET), open_batch=spec.batch_size == -1)
     program.model.metadata_props.update(plan.metadata | packed(plan.companions))

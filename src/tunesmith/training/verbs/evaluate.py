@@ -29,7 +29,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     assert work.meter is not None  # noqa: S101 - answers are known
     predict_all(run, opened, work)
     measured = work.meter.compute()
-    values = {f"val_{name}": value for name, value in measured.values.items()}
+    values = measured.named()
     run.report(Metrics(values=dict(values), per_category=dict(measured.per_category)))
     figures = work.report.write(run.results)
     log("  ".join(f"{name} {value:.4g}" for name, value in values.items()))

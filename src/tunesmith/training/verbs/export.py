@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from tunesmith.protocol import Cause
-from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.actions import OnnxExport
 from tunesmith.training.engine.log import log
 from tunesmith.training.failures import JobError
 from tunesmith.training.optimize.onnx_export import CLASSES, SPEC, facts, write_graph
@@ -65,13 +65,13 @@ def export(run: Run) -> dict[str, Any]:
     return figures | {"files": files, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _section(job: Job) -> Export:
+def _section(job: Job) -> OnnxExport:
     """How to export; a network whose section says less is exported as usual."""
     section = job.spec.value("export")
-    return section if isinstance(section, Export) else Export()
+    return section if isinstance(section, OnnxExport) else OnnxExport()
 
 
-def _plan(job: Job, spec: Export) -> tuple[Task[Any], ExportPlan]:
+def _plan(job: Job, spec: OnnxExport) -> tuple[Task[Any], ExportPlan]:
     """What to export, on an example of the batch that the graph is to take."""
     if spec.batch_size == 0:
         raise JobError(Cause.BAD_SPEC, "export.batch_size: must be -1 (any batch) or at least 1, got 0.")

@@ -158,7 +158,7 @@ def _accuracies(job: Job, models: Sequence[Opened]) -> dict[str, dict[str, float
             job.run.note(f"What the engine costs in accuracy is not measured: {error}")
             return {}
         measured = measure_some(job.run, model, work, _MOST_MEASURED)
-        found[model.engine] = {f"val_{name}": value for name, value in measured.values.items()}
+        found[model.engine] = measured.named()
     return found
 
 

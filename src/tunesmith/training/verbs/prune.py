@@ -100,6 +100,6 @@ def _accuracies(job: Job, *models: tuple[Task[Any], nn.Module]) -> dict[str, dic
             job.run.note(f"What pruning costs in accuracy is not measured: {error}")
             return {}
         measured = measure_some(job.run, torch_model(job, task, model, MODEL), work, _MOST_MEASURED)
-        found.append({f"val_{name}": value for name, value in measured.values.items()})
+        found.append(measured.named())
     job.run.report(Metrics(values=dict(found[1])))
     return dict(zip(("before", "after"), found, strict=True))

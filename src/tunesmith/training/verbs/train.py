@@ -241,7 +241,7 @@ def _goal(plan: Plan, fabric: Fabric, model: nn.Module) -> MetricGoal:
         return MetricGoal(name="train_loss", direction=Direction.MINIMIZE)
     first = Loader(source, Order(min(len(source), _REHEARSED_BATCHES * size), size)).epoch()
     measured = measure(first, _predictor(plan.task, model, fabric), plan.task.meter())
-    names = {"train_loss", *(f"val_{name}" for name in measured.values)}
+    names = {"train_loss", *measured.named()}
     if job.goal.name in names:
         return job.goal
     job.run.note(
