@@ -181,9 +181,9 @@ def test_few_keys_are_inert():
         ({"model.fix_refpoints_hw": 0}, "must be -2, -1 or a positive number"),
         ({"model.log_scale": "much"}, "must be none, auto or a number"),
         ({"model.loss_types": ["boxes"]}, "must hold labels and boxes"),
-        ({f"{VARIED}scales": []}, "must hold numbers of pixels"),
-        ({f"{VARIED}input_std": [1, 1, 0]}, "must hold three numbers, a deviation above 0"),
-        ({f"{VARIED}train_random_crop_min": 300}, "must be at most train_random_crop_max"),
+        ({f"{VARIED}scales": []}, "must hold sizes in pixels"),
+        ({f"{VARIED}input_std": [1, 1, 0]}, "must hold a number above 0 for each colour"),
+        ({f"{VARIED}train_random_crop_min": 300}, "must be at least train_random_crop_min"),
     ],
 )
 def test_what_cannot_be_used_is_refused(changes, rule, files):

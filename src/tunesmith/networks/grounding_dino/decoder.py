@@ -15,7 +15,7 @@ from transformers.models.grounding_dino.modeling_grounding_dino import (
 )
 
 from tunesmith.networks.grounding_dino.vision import Places
-from tunesmith.networks.layers.deformable import logit
+from tunesmith.networks.layers.places import logit
 
 
 class Looked(NamedTuple):

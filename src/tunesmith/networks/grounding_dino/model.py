@@ -30,7 +30,7 @@ __all__ = ["build", "checkpoint_filter_fn", "criterion", "settings"]
 LOW = -30.0
 """The logit of padding in graphs: finite, so that runtimes can be compared."""
 
-_COLOURS, _LAST_STAGE = 3, 3
+_LAST_STAGE = 3
 
 
 class Found(NamedTuple):

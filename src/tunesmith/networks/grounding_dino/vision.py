@@ -5,14 +5,11 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.grounding_dino.configuration import GROUPS
-from tunesmith.networks.layers.deformable import waves
+from tunesmith.networks.layers.places import Grid, waves
 from tunesmith.networks.layers.pyramid import Pyramid
-
-_INSIDE = 0.5
 
 
 class Places(NamedTuple):
@@ -72,7 +69,7 @@ def map_norms(name: str, backbone: Pyramid) -> nn.ModuleDict:
 
 def placed(
     raw: list[Tensor],
-    padding: Tensor,
+    extent: Tensor,
     projected: nn.ModuleList,
     level_embed: Tensor,
     temperatures: tuple[int, int],
@@ -81,19 +78,20 @@ def placed(
 
     Args:
         raw: (batch, channels, height, width) each, the finest first.
-        padding: (batch, 1, height, width) of the images: 1 where they are filled up.
+        extent: the shares of the inputs that are images, (batch, 2), across and down.
         projected: brings maps to one width.
         level_embed: (levels, width), added to the positions of each map.
         temperatures: of the position encoding, downwards and across.
     """
     maps = _projected(raw, projected)
-    valid = [interpolate(padding, one.shape[-2:])[:, 0] < _INSIDE for one in maps]
     shapes = [(one.shape[-2], one.shape[-1]) for one in maps]
+    grids = [Grid.of(extent, shape) for shape in shapes]
+    valid = [grid.valid.unflatten(1, shape) for grid, shape in zip(grids, shapes, strict=True)]
     positions = [
         _positions(inside, level_embed.shape[1], temperatures) + level_embed[level]
         for level, inside in enumerate(valid)
     ]
-    sizes = torch.tensor(shapes, dtype=torch.long, device=padding.device)
+    sizes = torch.tensor(shapes, dtype=torch.long, device=extent.device)
     return Places(
         torch.cat([one.flatten(2).transpose(1, 2) for one in maps], dim=1),
         torch.cat([one.flatten(1) for one in valid], dim=1),
@@ -101,7 +99,7 @@ def placed(
         shapes,
         sizes,
         torch.cat([sizes.new_zeros(1), sizes.prod(1).cumsum(0)[:-1]]),
-        torch.stack([_ratio(one) for one in valid], dim=1),
+        torch.stack([grid.ratio for grid in grids], dim=1),
     )
 
 
@@ -130,8 +128,3 @@ def _projection(channels: int, width: int, kernel: int) -> nn.Module:
     nn.init.xavier_uniform_(convolution.weight)
     nn.init.zeros_(cast("Tensor", convolution.bias))
     return nn.Sequential(convolution, nn.GroupNorm(GROUPS, width))
-
-
-def _ratio(valid: Tensor) -> Tensor:
-    inside = valid.float()
-    return torch.stack([inside[:, 0].mean(dim=1), inside[:, :, 0].mean(dim=1)], dim=-1)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-
 from tunesmith.data.coco_data import CocoData
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.image_files import ImageFiles

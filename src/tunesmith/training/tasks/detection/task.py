@@ -184,7 +184,7 @@ class Detection(Task[DetectionBatch]):
         form = graph_format(plan.metadata)
         found = [sample for sample, _ in zip(samples_at_hand(self.run), range(count), strict=False)]
         if len(found) == count:
-            return self._source(found, form, marked=False).fetch(range(count)).images
+            return self._source(found, form).fetch(range(count)).images
         return noise_of(form, count)
 
     def adopt_graph(self, metadata: Mapping[str, str]) -> None:
@@ -233,14 +233,9 @@ class Detection(Task[DetectionBatch]):
         return Work(source, report, own.batch_size, own.workers, meter)
 
     def _source(
-        self,
-        samples: list[DetectionSample],
-        form: ImageFormat | None = None,
-        *,
-        tolerant: bool = False,
-        marked: bool = True,
+        self, samples: list[DetectionSample], form: ImageFormat | None = None, *, tolerant: bool = False
     ) -> DetectionSource:
-        """The samples as the model, or a graph of it, takes them; graphs take no marks of what is filled up."""
+        """The samples as the model, or a graph of it, takes them."""
         inputs = self.settings.inputs
         if form:
             sizing = inputs.evaluation
@@ -251,7 +246,6 @@ class Detection(Task[DetectionBatch]):
                 padded=None,
                 mean=form.mean,
                 std=form.std,
-                marks_padding=inputs.marks_padding and marked and not self._graph_form,
             )
         return DetectionSource(Images(samples), inputs, tolerant=tolerant)
 
