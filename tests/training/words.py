@@ -6,37 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tests.training.boxes import SIZE, SMALL_BOXES, write_boxed_scenes
+from tests.training.boxes import SMALL, write_boxed_scenes
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from tunesmith.data.scenes import NAMES
 
 ENCODER = "encoders/tiny-bert"
-SMALL_WORDS = {
-    key: value for key, value in SMALL_BOXES.items() if key.startswith(("dataset.b", "train."))
-} | {
-    "model.backbone": "test_byobnet",
+SMALL_WORDS = SMALL["dino"] | {
     "model.text_encoder_type": ENCODER,
-    "model.hidden_dim": 64,
-    "model.nheads": 4,
-    "model.dim_feedforward": 128,
-    "model.enc_layers": 1,
-    "model.dec_layers": 2,
-    "model.num_queries": 30,
-    "model.num_select": 30,
+    "model.dn_number": 0,
     "model.num_feature_levels": 3,
     "model.return_interm_indices": [1, 2, 3],
     "model.max_text_len": 32,
     "model.class_embed_bias": True,
     "model.log_scale": "auto",
-    "dataset.workers": 1,
-    "dataset.augmentation.scales": [SIZE],
-    "dataset.augmentation.train_random_resize": [SIZE],
-    "dataset.augmentation.train_random_crop_min": SIZE,
-    "dataset.augmentation.train_random_crop_max": SIZE,
-    "dataset.augmentation.random_resize_max_size": SIZE,
-    "dataset.augmentation.test_random_resize": SIZE,
-    "dataset.augmentation.horizontal_flip_prob": 0.0,
 }
 """A spec of grounding_dino that trains within seconds on a few dozen scenes."""
 

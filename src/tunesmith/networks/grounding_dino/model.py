@@ -156,14 +156,10 @@ class GroundingDino(Detector):
         """All that the model finds in images of which a text speaks."""
         spec = self._spec
         temperatures = (spec.pe_temperatureH, spec.pe_temperatureW)
-        padding = images[:, 3:] if images.shape[1] > _COLOURS else torch.zeros_like(images[:, :1])
-        maps = [
-            norm(one)
-            for norm, one in zip(
-                self.backbone_norms.values(), self.backbone(images[:, :_COLOURS]), strict=True
-            )
-        ]
-        places = placed(maps, padding, self.input_proj_vision, self.level_embed, temperatures)
+        raw = zip(self.backbone_norms.values(), self.backbone(images), strict=True)
+        maps = [norm(one) for norm, one in raw]
+        extent = extent_of(images)
+        places = placed(maps, extent, self.input_proj_vision, self.level_embed, temperatures)
         read = self._read(text)
         if len(read) < len(images):
             read = read.expand(len(images), -1, -1)
