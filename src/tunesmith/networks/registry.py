@@ -8,6 +8,7 @@ from tunesmith.networks import (
     deformable_detr,
     dino,
     grounding_dino,
+    mask_grounding_dino,
     rtdetr,
     segformer,
 )
@@ -30,6 +31,7 @@ def networks() -> dict[str, Network]:
         deformable_detr,
         dino,
         grounding_dino,
+        mask_grounding_dino,
         rtdetr,
         segformer,
     )

@@ -12,7 +12,7 @@ from tunesmith.networks.grounding_dino.adapter import settings
 from tunesmith.networks.grounding_dino.asking import Asked, Chosen, as_classes, chosen_for, targets_of
 from tunesmith.networks.grounding_dino.configuration import configuration, scale_of
 from tunesmith.networks.grounding_dino.decoder import Decoder, Looked
-from tunesmith.networks.grounding_dino.losses import Layer, TokenLosses, TokenTarget
+from tunesmith.networks.grounding_dino.losses import Layer, Match, TokenLosses, TokenTarget
 from tunesmith.networks.grounding_dino.noise import Noise, noise_of
 from tunesmith.networks.grounding_dino.published import own_names
 from tunesmith.networks.grounding_dino.queries import LearntPlaces, Proposals, WordScores, box_head
@@ -21,6 +21,7 @@ from tunesmith.networks.grounding_dino.text import TextFiles, TextInputs, Vocabu
 from tunesmith.networks.grounding_dino.vision import Places, map_norms, placed, projections
 from tunesmith.networks.layers.checkpointing import checkpoint_layers
 from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Target
+from tunesmith.networks.layers.places import extent_of
 from tunesmith.networks.layers.pyramid import Pyramid, build_pyramid, freeze_norms
 from tunesmith.networks.layers.set_losses import LossWeights, build_set_losses, criterion_of
 from tunesmith.specs import SpecError, SpecProblem
@@ -107,7 +108,7 @@ class GroundingDino(Detector):
     def forward(self, images: Tensor) -> Predictions:
         """Images (batch, channels, height, width) to predictions, with a logit for each phrase asked for."""
         found = self.tokens(images, self.asked.inputs.moved(images.device))
-        return Predictions(as_classes(found.logits, self.asked.prompt), found.boxes)
+        return found._replace(logits=as_classes(found.logits, self.asked.prompt))
 
     def tokens(self, images: Tensor, text: TextInputs) -> Predictions:
         """Predictions with a logit for each token of a text: one for all images, or one for each."""
@@ -131,7 +132,7 @@ class GroundingDino(Detector):
         text = self.vocabulary.batch([one.prompt for one in chosen]).moved(images.device)
         wanted = targets_of(targets, chosen, text)
         found = self.run(images, text, self._noise(wanted, chosen, text))
-        return self._losses(found, wanted, text)
+        return self._losses(found, wanted, text, self.pixels(images, found))
 
     def part(self, name: str) -> nn.Module:
         """The whole, the backbone, or the text encoder."""
@@ -221,7 +222,9 @@ class GroundingDino(Detector):
         phrases = [one.prompt.tokens(length).to(text.input_ids.device) for one in chosen]
         return noise_of(wanted, phrases, spec.dn_number, spec.dn_box_noise_scale, spec.dn_label_noise_ratio)
 
-    def _losses(self, found: Found, wanted: Sequence[TokenTarget], text: TextInputs) -> dict[str, Tensor]:
+    def _losses(
+        self, found: Found, wanted: Sequence[TokenTarget], text: TextInputs, pixels: Tensor | None
+    ) -> dict[str, Tensor]:
         spec, losses, valid = self._spec, self._criterion[0], text.attention_mask
         noisy = len(found.noise.seen) if found.noise else 0
         whole: dict[str, Tensor] = {}
@@ -229,9 +232,8 @@ class GroundingDino(Detector):
         for number, layer in list(enumerate(found.layers))[first:]:
             own = Layer(*(one[:, noisy:] for one in layer))
             matches = losses.match(own, wanted)
-            parts = losses.of(own, wanted, matches, valid) | self.further_losses(
-                found, number, noisy, wanted, matches
-            )
+            parts = losses.of(own, wanted, matches, valid)
+            parts |= self.further_losses(found.queries[number][:, noisy:], pixels, wanted, matches)
             whole |= _named(parts, f"_{number}")
             if found.noise:
                 restored = Layer(*(one[:, :noisy] for one in layer))
@@ -249,15 +251,18 @@ class GroundingDino(Detector):
             )
         return whole
 
+    def pixels(self, images: Tensor, found: Found) -> Tensor | None:  # noqa: ARG002
+        """Features of pixels, where a network makes masks."""
+        return None
+
     def further_losses(
         self,
-        found: Found,  # noqa: ARG002
-        number: int,  # noqa: ARG002
-        noisy: int,  # noqa: ARG002
+        queries: Tensor,  # noqa: ARG002
+        pixels: Tensor | None,  # noqa: ARG002
         wanted: Sequence[TokenTarget],  # noqa: ARG002
-        matches: Sequence[tuple[Tensor, Tensor]],  # noqa: ARG002
+        matches: Sequence[Match],  # noqa: ARG002
     ) -> dict[str, Tensor]:
-        """The losses of what a network predicts beside words and boxes, for a layer by its number."""
+        """The losses of what a network predicts beside words and boxes, for the queries of a layer."""
         return {}
 
 

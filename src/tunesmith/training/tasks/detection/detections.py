@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from tunesmith.networks.layers.detector import Predictions
 from tunesmith.training.tasks.detection.batches import DetectionBatch
@@ -17,18 +18,21 @@ class Found:
         boxes: (n, 4) left, top, right, bottom in pixels of the image, cut at its edges.
         scores: (n,) confidences, 0 to 1.
         labels: (n,) indices of classes.
+        masks: bool (n, height, width) of the image, true inside; None where there are none.
     """
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
+    masks: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def surest(self, most: int) -> "Found":
         """So many of them at most."""
-        return Found(self.boxes[:most], self.scores[:most], self.labels[:most])
+        masks = None if self.masks is None else self.masks[:most]
+        return Found(self.boxes[:most], self.scores[:most], self.labels[:most], masks)
 
 
 def found_in(
@@ -52,7 +56,23 @@ def found_in(
     corners = corners * batch.frames.cpu().repeat(1, 2)[:, None]
     corners = corners.clamp_min(0).minimum(sizes.repeat(1, 2)[:, None])
     found = []
-    for box, score, label in zip(corners, scores, labels, strict=True):
+    for row, (box, score, label) in enumerate(zip(corners, scores, labels, strict=True)):
         kept = score >= threshold
-        found.append(Found(box[kept], score[kept], label[kept]))
+        masks = None
+        if outputs.masks is not None:
+            chosen = outputs.masks[row, candidates[row, kept].to(outputs.masks.device)]
+            masks = _in_image(chosen.float().cpu(), batch.frames[row].cpu(), sizes[row])
+        found.append(Found(box[kept], score[kept], label[kept], masks))
     return found
+
+
+def _in_image(logits: Tensor, frame: Tensor, size: Tensor) -> Tensor:
+    """Masks of the whole input (n, height, width) as those of the image, which lies at its upper left."""
+    (width, height), (across, down) = (
+        (max(1, round(float(one))) for one in sides) for sides in (size, frame)
+    )
+    whole = torch.zeros(len(logits), height, width, dtype=torch.bool)
+    for place, one in enumerate(logits):  # one by one: in the size of the image they are large
+        scaled = interpolate(one[None, None], (max(down, height), max(across, width)), mode="bilinear")
+        whole[place] = scaled[0, 0, :height, :width] > 0
+    return whole

@@ -11,6 +11,7 @@ import torch
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.images import open_rgb
+from tunesmith.data.masks import as_coco
 from tunesmith.networks.layers.detector import Predictions
 from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch
@@ -118,8 +119,10 @@ class InferenceReport:
         self._images.append(
             {"id": sample.image_id, "file_name": sample.name, "width": size[0], "height": size[1]}
         )
-        for box, score, label in zip(
-            found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True
+        masks = () if found.masks is None else found.masks
+        segments = [{"segmentation": as_coco(one.numpy())} for one in masks]
+        for place, (box, score, label) in enumerate(
+            zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
         ):
             left, top, right, bottom = box
             self._results.append(
@@ -128,6 +131,7 @@ class InferenceReport:
                     "category_id": self._ids[label],
                     "bbox": [round(one, 2) for one in (left, top, right - left, bottom - top)],
                     "score": round(score, 5),
+                    **(segments[place] if segments else {}),
                 }
             )
 

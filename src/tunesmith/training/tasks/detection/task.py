@@ -46,7 +46,11 @@ class Detection(Task[DetectionBatch]):
     Attributes:
         settings: the spec in the task's terms.
         form: what images that are not varied look like to the model.
+        masks: whether the model learns masks too.
     """
+
+    masks = False
+    meter_type: type[DetectionMeter] = DetectionMeter
 
     def __init__(
         self,
@@ -125,7 +129,7 @@ class Detection(Task[DetectionBatch]):
         inputs = self.settings.inputs
         counts = f"{len(train)} images to learn from, {len(validation)} to validate on"
         return TrainingData(
-            train=DetectionSource(learnt, inputs, varied=True),
+            train=DetectionSource(learnt, inputs, varied=True, masks=self.masks),
             plain=DetectionSource(learnt, inputs),
             validation=DetectionSource(measured, inputs) if validation else None,
             summary=f"{counts}, {len(self.classes)} classes",
@@ -274,7 +278,7 @@ class Detection(Task[DetectionBatch]):
 
     def _meter(self, samples: list[DetectionSample], threshold: float = 0.0) -> DetectionMeter:
         criterion: Criterion = self._module.criterion(self.spec, len(self.classes))
-        return DetectionMeter(samples, self.classes, criterion, threshold, self._evaluated(samples))
+        return self.meter_type(samples, self.classes, criterion, threshold, self._evaluated(samples))
 
     def _evaluated(self, samples: list[DetectionSample]) -> list[int]:
         """The indices of the classes that the spec evaluates, by the ids that the dataset gives them."""

@@ -35,7 +35,8 @@ class TokenGraph(nn.Module):
     ) -> tuple[Tensor, ...]:
         """Logits (batch, candidates, tokens), boxes (batch, candidates, 4), and what else is predicted."""
         text = TextInputs(input_ids, attention_mask, position_ids, token_type_ids, text_token_mask)
-        return tuple(self.model.tokens(self.spread(images), text))
+        found = self.model.tokens(self.spread(images), text)
+        return tuple(one for one in found if one is not None)
 
 
 def companions_of(asked: Asked) -> dict[str, Tensor]:

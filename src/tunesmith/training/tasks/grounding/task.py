@@ -64,8 +64,13 @@ class Grounding(Detection):
     @classmethod
     def for_training(cls, run: Run, network: Network, spec: Block, seed: int) -> Self:
         """The task of a job that trains, on the datasets of its request."""
-        samples = grounded_samples(run, seed)
+        samples = grounded_samples(run, seed, masks=cls.learns_masks(spec))
         return cls(run, network, spec, samples.classes, samples)
+
+    @classmethod
+    def learns_masks(cls, spec: Block) -> bool:  # noqa: ARG003 - networks with masks ask
+        """Whether a spec asks for masks."""
+        return False
 
     def build(self, *, pretrained: bool = False, size: tuple[int, int] | None = None) -> nn.Module:
         """The detector, for images of a size; the spec's by default."""
@@ -95,7 +100,7 @@ class Grounding(Detection):
 
     def outputs(self, found: Sequence[Tensor]) -> Predictions:
         """The logits of the phrases, and the boxes."""
-        return Predictions(as_classes(found[0], self._phrased().prompt), found[1])
+        return Predictions(as_classes(found[0], self._phrased().prompt), *found[1:])
 
     def companions(self) -> Mapping[str, Tensor]:
         """The text of what is looked for."""
@@ -128,7 +133,7 @@ class Grounding(Detection):
 
     def labelled(self) -> list[DetectionSample]:
         """The images to evaluate on; the classes of their dataset are looked for."""
-        classes, samples = evaluated(self.run)
+        classes, samples = evaluated(self.run, masks=self.masks)
         self.look_for(classes)
         return samples
 
