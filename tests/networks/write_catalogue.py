@@ -125,6 +125,7 @@ DEFORMABLE_SOURCE = "AP on COCO val2017, by the README of github.com/fundamental
 
 DINO = ("resnet34.a1_in1k", "resnet50.a1_in1k", "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k")
 """Backbones of DINO; no library publishes whole detectors in a safe format."""
+
 GROUNDING_DINO: dict[str, tuple[str, str, float]] = {
     "grounding-dino-tiny": ("swin_tiny_224_1k", "Objects365, GoldG and Cap4M", 48.4),
     "grounding-dino-base": (
@@ -168,7 +169,8 @@ def entries() -> list[dict[str, Any]]:
     found += [_deformable_entry(path, *facts) for path, facts in DEFORMABLE.items()]
     found += [_dino_entry(name) for name in DINO]
     found += [_dino_entry("resnet50.a1_in1k", "pretrained_dino_nvimagenet:resnet50")]
-    return found + [_grounding_entry(name, *facts) for name, facts in GROUNDING_DINO.items()]
+    found += [_grounding_entry(name, *facts) for name, facts in GROUNDING_DINO.items()]
+    return found + [_mask_grounding_entry(name, *facts) for name, facts in GROUNDING_DINO.items()]
 
 
 def _entry(name: str, backbone_type: str, backbone_class: str) -> dict[str, Any]:
@@ -305,28 +307,6 @@ def _deformable_entry(path: str, repo: str, wanted: str, refined: bool, precisio
         "accuracy_source": DEFORMABLE_SOURCE,
         "backbone_type": "cnn",
         "backbone_class": "resnet",
-def _grounding_entry(name: str, backbone: str, data: str, precision: float) -> dict[str, Any]:
-    """A whole grounded detector, words and all."""
-    defaults = {"model.backbone": backbone}
-    spec = validate_spec(GroundingDinoSpec, with_values({}, defaults))
-    bert: Any = BertConfig()
-    files = TextFiles(bert.to_dict(), _letters())
-    with torch.device("meta"):
-        built = grounding_dino.build(spec, (), files)
-    return {
-        "arch": "grounding_dino",
-        "ngc_path": f"IDEA-Research/{name}:main",
-        "name": name,
-        "version": "main",
-        "description": f"Grounding DINO with {backbone}, trained on {data}. It reads with bert-base-uncased.",
-        "source": {"repo": f"IDEA-Research/{name}", "file": "model.safetensors", "revision": "main"},
-        "license": "apache-2.0",
-        "input_size": [3, 800, 1333],
-        "parameters": sum(weight.numel() for weight in built.parameters()),
-        "accuracy": precision,
-        "accuracy_source": GROUNDING_SOURCE,
-        "backbone_type": "transformer",
-        "backbone_class": "swin",
         "defaults": defaults,
     }
 
@@ -354,6 +334,41 @@ def _dino_entry(name: str, wanted: str = "") -> dict[str, Any]:
             "dataset.augmentation.input_mean": list(facts.mean),
             "dataset.augmentation.input_std": list(facts.std),
         },
+    }
+
+
+def _grounding_entry(name: str, backbone: str, data: str, precision: float) -> dict[str, Any]:
+    """A whole grounded detector, words and all."""
+    defaults = {"model.backbone": backbone}
+    spec = validate_spec(GroundingDinoSpec, with_values({}, defaults))
+    bert: Any = BertConfig()
+    built = grounding_dino.build(spec, (), TextFiles(bert.to_dict(), _letters()))
+    return {
+        "arch": "grounding_dino",
+        "ngc_path": f"IDEA-Research/{name}:main",
+        "name": name,
+        "version": "main",
+        "description": f"Grounding DINO with {backbone}, trained on {data}. It reads with bert-base-uncased.",
+        "source": {"repo": f"IDEA-Research/{name}", "file": "model.safetensors", "revision": "main"},
+        "license": "apache-2.0",
+        "input_size": [3, 800, 1333],
+        "parameters": sum(weight.numel() for weight in built.parameters()),
+        "accuracy": precision,
+        "accuracy_source": GROUNDING_SOURCE,
+        "backbone_type": "transformer",
+        "backbone_class": "swin",
+        "defaults": defaults,
+    }
+
+
+def _mask_grounding_entry(name: str, *facts: Any) -> dict[str, Any]:
+    """The same for a detector whose masks begin anew."""
+    entry = _grounding_entry(name, *facts)
+    return entry | {
+        "arch": "mask_grounding_dino",
+        "ngc_path": f"IDEA-Research/mask-{name}:main",
+        "name": f"mask-{name}",
+        "description": f"{entry['description']} Its masks begin anew.",
     }
 
 
