@@ -4,18 +4,26 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.learn.case import MEASURED, TRAINED, Case
-from tunesmith.data.scenes import compose, write_scenes
+from bench.learn.case import MEASURED, TRAINED, WORKSPACE, Case
+from bench.learn.encoder import write_encoder
+from tunesmith.data.scenes import MaskKind, compose, write_scenes
 
 SIDE = 160
 DIGITS = (0, 1, 3, 4, 7)
+_ENCODER = "encoders/untaught"
 
 
-def write_boxed(folder: Path, digits: Sequence[int], train: int) -> None:
+def write_boxed(folder: Path, digits: Sequence[int], train: int, masks: MaskKind | None = None) -> None:
     """Scenes with boxes. Those to measure on show scans that no scene to learn from shows."""
     size = (SIDE, SIDE)
-    write_scenes(folder / TRAINED, compose(train, digits=digits, size=size, seed=0))
-    write_scenes(folder / MEASURED, compose(60, digits=digits, size=size, seed=2, split="val"))
+    write_scenes(folder / TRAINED, compose(train, digits=digits, size=size, seed=0), masks=masks)
+    write_scenes(folder / MEASURED, compose(60, digits=digits, size=size, seed=2, split="val"), masks=masks)
+
+
+def write_worded(folder: Path, digits: Sequence[int], train: int, masks: MaskKind | None = None) -> None:
+    """The same, and a text encoder of random weights in the workspace."""
+    write_boxed(folder, digits, train, masks)
+    write_encoder(folder / WORKSPACE / _ENCODER, width=64)
 
 
 _DEFORMABLE = {
@@ -42,6 +50,17 @@ _DEFORMABLE = {
     "train.optim.lr_backbone": 1e-3,
     "train.optim.lr_linear_proj_mult": 1.0,
     "train.precision": "auto",
+}
+
+_WORDED = _DEFORMABLE | {
+    "model.text_encoder_type": _ENCODER,
+    "model.max_text_len": 32,
+    "model.class_embed_bias": True,
+    "model.log_scale": "auto",
+    "train.num_epochs": 20,
+    "train.optim.lr_steps": [16],
+    "train.validation_interval": 10,
+    "train.checkpoint_interval": 20,
 }
 
 CASES = (
@@ -109,5 +128,23 @@ CASES = (
         },
         metric="val_mAP50",
         least=0.70,
+    ),
+    Case(
+        network="grounding_dino",
+        data="200 scenes of 160 x 160 pixels: five digits by their names",
+        kind=("object_detection", "coco"),
+        write=partial(write_worded, digits=DIGITS, train=200),
+        specs=_WORDED,
+        metric="val_mAP50",
+        least=0.50,
+    ),
+    Case(
+        network="mask_grounding_dino",
+        data="200 scenes of 160 x 160 pixels: five digits by their names, with masks",
+        kind=("segmentation", "coco"),
+        write=partial(write_worded, digits=DIGITS, train=200, masks="polygons"),
+        specs=_WORDED,
+        metric="bbox_val_mAP50",
+        least=0.40,
     ),
 )

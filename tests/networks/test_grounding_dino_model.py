@@ -3,8 +3,9 @@
 import pytest
 import timm
 import torch
+from bench.learn.encoder import write_encoder
 from tests.training.jobs import nested
-from tests.training.words import SMALL_WORDS, write_encoder
+from tests.training.words import SMALL_WORDS
 from transformers import (
     BertConfig,
     GroundingDinoConfig,

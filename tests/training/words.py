@@ -1,15 +1,10 @@
-"""What the tests of grounded detection share: a tiny text encoder, a small spec, scenes in ODVG format."""
+"""What the tests of grounded detection share: a small spec, and scenes in ODVG format."""
 
 import json
-import string
 from pathlib import Path
 from typing import Any
 
-import torch
 from tests.training.boxes import SMALL, write_boxed_scenes
-from transformers import BertConfig, BertModel, BertTokenizer
-
-from tunesmith.data.scenes import NAMES
 
 ENCODER = "encoders/tiny-bert"
 SMALL_WORDS = SMALL["dino"] | {
@@ -24,28 +19,6 @@ SMALL_WORDS = SMALL["dino"] | {
 """A spec of grounding_dino that trains within seconds on a few dozen scenes."""
 
 
-def write_encoder(folder: Path, width: int = 32) -> None:
-    """A BERT of random weights with a WordPiece tokenizer, as transformers saves them."""
-    folder.mkdir(parents=True)
-    letters = [*string.ascii_lowercase, *string.digits]
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *".?,'-", *NAMES, *letters]
-    words += [f"##{letter}" for letter in letters]
-    vocabulary = folder / "vocab.txt"
-    vocabulary.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
-    tokenizer: Any = BertTokenizer(vocab={word: place for place, word in enumerate(words)})
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config: Any = BertConfig(  # type: ignore[call-arg]
-        vocab_size=len(words),
-        hidden_size=width,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=2 * width,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(folder)
-
-
 def write_worded_scenes(
     folder: Path,
     count: int,
@@ -56,7 +29,7 @@ def write_worded_scenes(
     seed: int = 0,
 ) -> None:
     """Scenes of noughts and ones in ODVG format; `captions` describes them instead of naming classes."""
-    write_boxed_scenes(folder, count, split, seed)
+    write_boxed_scenes(folder, count, split, seed, "rle" if masks else None)
     coco = json.loads((folder / "annotations.json").read_text())
     (folder / "annotations.json").unlink()
     names = {one["id"]: one["name"] for one in coco["categories"]}

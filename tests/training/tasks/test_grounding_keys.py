@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 import torch
+from bench.learn.encoder import write_encoder
 from tests.training.jobs import nested
-from tests.training.words import SMALL_WORDS, write_encoder
+from tests.training.words import SMALL_WORDS
 
 from tunesmith.networks.grounding_dino.model import build, settings
 from tunesmith.networks.grounding_dino.spec import GroundingDinoSpec

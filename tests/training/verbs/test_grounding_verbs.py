@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
+from bench.learn.encoder import write_encoder
 from tests.training.boxes import COCO, write_boxed_scenes
 from tests.training.jobs import Bench, Finished
-from tests.training.words import ENCODER, SMALL_WORDS, write_encoder, write_worded_scenes
+from tests.training.words import ENCODER, SMALL_WORDS, write_worded_scenes
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.protocol import DatasetInput, Metrics

@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from bench.learn.encoder import write_encoder
 from tests.training.boxes import write_boxed_scenes
 from tests.training.jobs import Bench, Finished
-from tests.training.words import SMALL_WORDS, write_encoder, write_worded_scenes
+from tests.training.words import SMALL_WORDS, write_worded_scenes
 
 from tunesmith.data.masks import parse_rle
 from tunesmith.protocol import DatasetInput, Metrics
@@ -22,11 +23,8 @@ def scenes(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """Datasets with masks: in COCO format to learn from (train), in ODVG format to measure on (val)."""
     folder = tmp_path_factory.mktemp("masks")
     write_encoder(bench.workspace.path / ENCODER)
-    write_boxed_scenes(folder / "train", 72)
+    write_boxed_scenes(folder / "train", 72, masks="polygons")
     write_worded_scenes(folder / "val", 16, split="val", masks=True)
-    for name in ("train", "val"):
-        labels = {"1": "zero", "2": "one"}
-        (folder / name / "label_map.json").write_text(json.dumps(labels))
     kinds = {"train": "segmentation coco", "val": "segmentation odvg"}
     return {name: bench.dataset(folder / name, f"masks-{name}", kind) for name, kind in kinds.items()}
 
