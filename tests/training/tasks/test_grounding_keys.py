@@ -1,5 +1,6 @@
 """Each key of model, dataset and train acts on grounded detection, or says why it does not."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -8,8 +9,7 @@ from bench.learn.encoder import write_encoder
 from tests.training.jobs import nested
 from tests.training.words import SMALL_WORDS
 
-from tunesmith.networks.grounding_dino.model import build, settings
-from tunesmith.networks.grounding_dino.spec import GroundingDinoSpec
+from tunesmith.networks import get_network
 from tunesmith.networks.grounding_dino.text import TextFiles
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.specs.block import key_facts
@@ -102,6 +102,19 @@ CHANGES: dict[str, Any] = {
     "train.activation_checkpoint": True,
     "train.verbose": True,
 }
+MASKED: dict[str, Any] = {
+    "model.loss_types": ["labels", "boxes"],
+    "model.has_mask": False,
+    "model.mask_loss_coef": 3.0,
+    "model.dice_loss_coef": 3.0,
+    "dataset.has_mask": False,
+}
+"""Keys that mask_grounding_dino has beside those, or by another default."""
+
+CASES = [
+    *(("grounding_dino", path, value) for path, value in CHANGES.items()),
+    *(("mask_grounding_dino", path, value) for path, value in MASKED.items()),
+]
 # What a key needs beside it in order to act.
 BESIDE = {"model.fix_refpoints_hw": LEARNT}
 
@@ -118,29 +131,34 @@ def files(tmp_path_factory) -> TextFiles:
     return TextFiles.read(folder)
 
 
-def spec_of(changes) -> GroundingDinoSpec:
-    return validate_spec(GroundingDinoSpec, nested(BASE | changes))
+def built(network: str, changes, files) -> tuple[Any, Any]:
+    """A spec's settings, and its model."""
+    spec = validate_spec(get_network(network).spec, nested(BASE | changes))
+    module = import_module(get_network(network).model)
+    torch.manual_seed(0)
+    return module.settings(spec), module.build(spec, ("zero", "one", "two"), files).train()
 
 
-def observed(changes, files) -> list[Any]:
+def observed(network: str, changes, files) -> list[Any]:
     """What the task, the engine and the model make of a spec."""
-    spec = spec_of(changes)
-    known = settings(spec)
+    try:
+        known, model = built(network, changes, files)
+    except SpecError as error:
+        return [str(error)]
+    spec = validate_spec(get_network(network).spec, nested(BASE | changes))
     found: list[Any] = [
         known,
         engine.loop(known, spec),
         engine.optimizer(known.learning),
         engine.schedule(known.learning),
     ]
-    torch.manual_seed(0)
-    try:
-        model = build(spec, ("zero", "one", "two"), files).train()
-    except SpecError as error:
-        return [*found, str(error)]
     images = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     boxes = torch.tensor([[0.5, 0.5, 0.2, 0.3], [0.2, 0.3, 0.1, 0.1]])
     torch.manual_seed(0)
-    losses = model.losses(images, [{"boxes": boxes, "class_labels": torch.tensor([1, 0])}])
+    masks = torch.zeros(2, 24, 24)
+    masks[:, 4:9, 4:12] = 1
+    target = {"boxes": boxes, "class_labels": torch.tensor([1, 0]), "masks": masks}
+    losses = model.losses(images, [target])
     return [
         *found,
         [(name, tuple(weight.shape), weight.requires_grad) for name, weight in model.named_parameters()],
@@ -151,25 +169,23 @@ def observed(changes, files) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("path", CHANGES)
-def test_a_key_acts(path, files):
+@pytest.mark.parametrize(("network", "path", "value"), CASES)
+def test_a_key_acts(network, path, value, files):
     beside = BESIDE.get(path, {})
-    assert observed(beside | {path: CHANGES[path]}, files) != observed(beside, files)
+    assert observed(network, beside | {path: value}, files) != observed(network, beside, files)
 
 
-def test_every_key_is_looked_at():
-    acting = {
-        path
-        for path, field in GroundingDinoSpec.leaves()
-        if path.startswith(SECTIONS) and not key_facts(field).get("x-inert")
+@pytest.mark.parametrize("network", ["grounding_dino", "mask_grounding_dino"])
+def test_every_key_is_looked_at_and_few_are_inert(network):
+    looked = {
+        path: bool(key_facts(field).get("x-inert"))
+        for path, field in get_network(network).spec.leaves()
+        if path.startswith(SECTIONS)
     }
-    assert acting == set(CHANGES) | BY_THE_ENGINE | ELSEWHERE
-
-
-def test_few_keys_are_inert():
-    looked = [(path, field) for path, field in GroundingDinoSpec.leaves() if path.startswith(SECTIONS)]
-    inert = [path for path, field in looked if key_facts(field).get("x-inert")]
-    assert len(inert) <= 0.15 * len(looked), inert
+    acting = {path for path, inert in looked.items() if not inert}
+    own = set(MASKED) if network == "mask_grounding_dino" else set()
+    assert acting == set(CHANGES) | own | BY_THE_ENGINE | ELSEWHERE
+    assert sum(looked.values()) <= 0.15 * len(looked)
 
 
 @pytest.mark.parametrize(
@@ -189,4 +205,4 @@ def test_few_keys_are_inert():
 )
 def test_what_cannot_be_used_is_refused(changes, rule, files):
     with pytest.raises(SpecError, match=rule):
-        build(spec_of(changes), ("zero",), files)
+        built("grounding_dino", changes, files)
