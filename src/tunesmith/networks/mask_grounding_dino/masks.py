@@ -1,4 +1,7 @@
-"""A head of masks: features of pixels times embeddings of queries, as in MaskFormer (Cheng et al. 2021)."""
+"""A head of masks: features of pixels times embeddings of queries, as in MaskFormer (Cheng et al. 2021).
+
+A mask is learnt and read around its box alone: where an object is, the box says.
+"""
 
 from collections.abc import Sequence
 
@@ -10,6 +13,7 @@ from transformers.models.grounding_dino.modeling_grounding_dino import Grounding
 from tunesmith.networks.grounding_dino.configuration import GROUPS
 from tunesmith.networks.grounding_dino.losses import Match, TokenTarget
 
+_MARGIN = 1.2  # of a box, to learn also where its object ends
 STRIDE = 4
 """Pixels of an input between two of a mask."""
 
@@ -48,7 +52,7 @@ def mask_losses(
     matches: Sequence[Match],
     weights: tuple[float, float],
 ) -> dict[str, Tensor]:
-    """The losses of the masks of matched queries.
+    """The losses of the masks of matched queries, around the boxes of their objects.
 
     Args:
         head: makes the masks.
@@ -65,11 +69,24 @@ def mask_losses(
         if one.masks is None:
             continue
         true = one.masks[objects].to(logits.dtype).flatten(1)
-        cross = cross + binary_cross_entropy_with_logits(logits, true, reduction="none").mean(1).sum()
-        share = logits.sigmoid()
+        around = _around(one.boxes[objects], (pixels.shape[-2], pixels.shape[-1])).to(logits.dtype).flatten(1)
+        true = true * around
+        each = binary_cross_entropy_with_logits(logits, true, reduction="none") * around
+        cross = cross + (each.sum(1) / around.sum(1).clamp_min(1)).sum()
+        share = logits.sigmoid() * around
         overlap = (2 * (share * true).sum(1) + 1) / (share.sum(1) + true.sum(1) + 1)
         dice = dice + (1 - overlap).sum()
     return {"loss_mask": weights[0] * cross / count, "loss_dice": weights[1] * dice / count}
+
+
+def _around(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Whether pixels are near boxes (n, 4), in or around them: bool (n, height, width)."""
+    near = []
+    for axis, count in ((1, size[0]), (0, size[1])):
+        centres = (torch.arange(count, device=boxes.device) + 0.5) / count
+        reach = boxes[:, 2 + axis, None] / 2 * _MARGIN + 1 / count
+        near.append((centres - boxes[:, axis, None]).abs() <= reach)
+    return near[0][:, :, None] & near[1][:, None]
 
 
 def _sized(found: Tensor, size: tuple[int, int]) -> Tensor:

@@ -61,18 +61,23 @@ def found_in(
         masks = None
         if outputs.masks is not None:
             chosen = outputs.masks[row, candidates[row, kept].to(outputs.masks.device)]
-            masks = _in_image(chosen.float().cpu(), batch.frames[row].cpu(), sizes[row])
+            masks = _in_image(chosen.float().cpu(), box[kept], batch.frames[row].cpu(), sizes[row])
         found.append(Found(box[kept], score[kept], label[kept], masks))
     return found
 
 
-def _in_image(logits: Tensor, frame: Tensor, size: Tensor) -> Tensor:
-    """Masks of the whole input (n, height, width) as those of the image, which lies at its upper left."""
+def _in_image(logits: Tensor, boxes: Tensor, frame: Tensor, size: Tensor) -> Tensor:
+    """Masks of the whole input (n, height, width) as those of the image, which lies at its upper left.
+
+    What is outside of the boxes is in no mask.
+    """
     (width, height), (across, down) = (
         (max(1, round(float(one))) for one in sides) for sides in (size, frame)
     )
     whole = torch.zeros(len(logits), height, width, dtype=torch.bool)
     for place, one in enumerate(logits):  # one by one: in the size of the image they are large
         scaled = interpolate(one[None, None], (max(down, height), max(across, width)), mode="bilinear")
-        whole[place] = scaled[0, 0, :height, :width] > 0
+        left, top = (int(edge) for edge in boxes[place, :2].floor())
+        right, bottom = (int(edge) for edge in boxes[place, 2:].ceil())
+        whole[place, top:bottom, left:right] = scaled[0, 0, top:bottom, left:right] > 0
     return whole

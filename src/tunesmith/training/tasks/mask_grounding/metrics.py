@@ -63,7 +63,9 @@ class MaskMeter(BoxMeter):
             return dict.fromkeys(_MASKS, 0.0)
         with redirect_stdout(io.StringIO()):
             known = COCO(truth | {"annotations": kept})
-            evaluation: Any = COCOeval_faster(known, known.loadRes(self._masks), "segm", extra_calc=False)
+            evaluation: Any = COCOeval_faster(
+                known, known.loadRes([dict(one) for one in self._masks]), "segm", extra_calc=False
+            )
             evaluation.params.catIds = self._evaluated
             evaluation.params.imgIds = [index + 1 for index in self._seen]
             evaluation.evaluate()
