@@ -162,9 +162,9 @@ class GroundingDino(Detector):
         extent = extent_of(images)
         places = placed(maps, extent, self.input_proj_vision, self.level_embed, temperatures)
         read = self._read(text)
-        if len(read) < len(images):
-            read = read.expand(len(images), -1, -1)
-            text = TextInputs(*(one.expand(len(images), *one.shape[1:]) for one in text))
+        if read.shape[0] < images.shape[0]:  # the length of a tensor would fix the batch of a graph
+            read = read.expand(images.shape[0], -1, -1)
+            text = TextInputs(*(one.expand(images.shape[0], *one.shape[1:]) for one in text))
         memory, words = self._encoded(places, read, text)
         begun = self.begin(memory, places, words, text.attention_mask)
         contents, boxes, apart = begun.contents, begun.boxes, None

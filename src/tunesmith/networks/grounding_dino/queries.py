@@ -73,7 +73,7 @@ class Proposals(nn.Module):
         chosen = moved.gather(1, best.expand(-1, -1, 4)).sigmoid()
         proposed = (logits.gather(1, best.expand(-1, -1, logits.shape[-1])), chosen)
         if self._learnt:
-            contents = self.query_position_embeddings.weight[:count].expand(len(memory), -1, -1)
+            contents = self.query_position_embeddings.weight[:count].expand(memory.shape[0], -1, -1)
         else:
             contents = features.gather(1, best.expand(-1, -1, features.shape[-1])).detach()
         return Begun(contents, chosen.detach(), proposed)
@@ -98,8 +98,8 @@ class LearntPlaces(nn.Module):
         if points.shape[1] == 2:
             sides = self.reference_sides.weight if self._fixed < 0 else torch.full_like(points, self._fixed)
             points = torch.cat([points, sides.expand(len(points), -1)], dim=1)
-        contents = self.query_position_embeddings.weight.expand(len(memory), -1, -1)
-        return Begun(contents, points.sigmoid().expand(len(memory), -1, -1), None)
+        contents = self.query_position_embeddings.weight.expand(memory.shape[0], -1, -1)
+        return Begun(contents, points.sigmoid().expand(memory.shape[0], -1, -1), None)
 
 
 def box_head(width: int) -> nn.Module:
