@@ -14,7 +14,7 @@ from tunesmith.storage.locations import FolderStore, Location
 from tunesmith.training.actions import run_action
 from tunesmith.training.run import Run
 
-TRAINED, MEASURED = "trained", "measured"
+TRAINED, MEASURED, WORKSPACE = "trained", "measured", "workspace"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Case:
         data: what is learnt, in words.
         kind: type and format of the datasets.
         write: writes two datasets into a folder: `trained`, to learn from and to choose the best epoch by,
-            and `measured`, of which the training sees nothing.
+            and `measured`, of which the training sees nothing; in `workspace` may lie what the spec names.
         specs: by dotted path.
         metric: of the evaluation on `measured`.
         least: what it must reach.
@@ -152,7 +152,7 @@ def _dataset(case: Case, folder: Path, name: str) -> DatasetInput:
 
 
 def _job(case: Case, folder: Path, action: str, **inputs: Any) -> tuple[Run, dict[str, Any]]:
-    workspace = FolderStore(id="workspace", path=folder / "workspace")
+    workspace = FolderStore(id="workspace", path=folder / WORKSPACE)
     workspace.path.mkdir(exist_ok=True)
     job_id = uuid4()
     job = JobFolder(folder / str(job_id))

@@ -4,18 +4,31 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.learn.case import MEASURED, TRAINED, Case
-from tunesmith.data.scenes import compose, write_scenes
+from bench.learn.case import MEASURED, TRAINED, WORKSPACE, Case
+from bench.learn.encoder import write_encoder
+from tunesmith.data.scenes import MaskKind, compose, write_scenes
 
 SIDE = 160
 DIGITS = (0, 1, 3, 4, 7)
+SMALL_SIDE, WORDED = 96, (0, 1, 7)
+_ENCODER = "encoders/untaught"
 
 
-def write_boxed(folder: Path, digits: Sequence[int], train: int) -> None:
+def write_boxed(
+    folder: Path, digits: Sequence[int], train: int, masks: MaskKind | None = None, side: int = SIDE
+) -> None:
     """Scenes with boxes. Those to measure on show scans that no scene to learn from shows."""
-    size = (SIDE, SIDE)
-    write_scenes(folder / TRAINED, compose(train, digits=digits, size=size, seed=0))
-    write_scenes(folder / MEASURED, compose(60, digits=digits, size=size, seed=2, split="val"))
+    size = (side, side)
+    learnt = compose(train, digits=digits, size=size, seed=0)
+    measured = compose(60, digits=digits, size=size, seed=2, split="val")
+    for name, scenes in ((TRAINED, learnt), (MEASURED, measured)):
+        write_scenes(folder / name, scenes, masks=masks)
+
+
+def write_worded(folder: Path, masks: MaskKind | None = None) -> None:
+    """Small scenes of a few digits, and a text encoder of random weights in the workspace."""
+    write_boxed(folder, WORDED, 160, masks, SMALL_SIDE)
+    write_encoder(folder / WORKSPACE / _ENCODER, width=64)
 
 
 _DEFORMABLE = {
@@ -42,6 +55,27 @@ _DEFORMABLE = {
     "train.optim.lr_backbone": 1e-3,
     "train.optim.lr_linear_proj_mult": 1.0,
     "train.precision": "auto",
+}
+
+_WORDED = _DEFORMABLE | {
+    "model.text_encoder_type": _ENCODER,
+    "model.max_text_len": 32,
+    "model.class_embed_bias": True,
+    "model.log_scale": "auto",
+    "model.enc_layers": 1,
+    "model.num_feature_levels": 3,
+    "model.return_interm_indices": [1, 2, 3],
+    "dataset.augmentation.scales": [SMALL_SIDE],
+    "dataset.augmentation.train_random_resize": [SMALL_SIDE],
+    "dataset.augmentation.train_random_crop_min": SMALL_SIDE,
+    "dataset.augmentation.train_random_crop_max": SMALL_SIDE,
+    "dataset.augmentation.random_resize_max_size": SMALL_SIDE,
+    "dataset.augmentation.test_random_resize": SMALL_SIDE,
+    "train.num_epochs": 18,
+    "train.optim.lr_steps": [14],
+    "train.validation_interval": 9,
+    "train.checkpoint_interval": 18,
+    "train.precision": "fp32",
 }
 
 CASES = (
@@ -141,5 +175,23 @@ CASES = (
         },
         metric="val_mAP50",
         least=0.70,
+    ),
+    Case(
+        network="grounding_dino",
+        data="160 scenes of 96 x 96 pixels: three digits by their names",
+        kind=("object_detection", "coco"),
+        write=write_worded,
+        specs=_WORDED,
+        metric="val_mAP50",
+        least=0.50,
+    ),
+    Case(
+        network="mask_grounding_dino",
+        data="160 scenes of 96 x 96 pixels: three digits by their names, with masks",
+        kind=("segmentation", "coco"),
+        write=partial(write_worded, masks="polygons"),
+        specs=_WORDED,
+        metric="bbox_val_mAP50",
+        least=0.40,
     ),
 )

@@ -10,11 +10,17 @@ from typing import Any
 import timm
 import torch
 import torchvision
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from transformers import BertConfig
 
 from tunesmith.networks.backbones import backbone_of
 from tunesmith.networks.deformable_detr import model as deformable_detr
 from tunesmith.networks.deformable_detr.spec import DeformableDetrSpec
 from tunesmith.networks.dino import spec as dino
+from tunesmith.networks.grounding_dino import model as grounding_dino
+from tunesmith.networks.grounding_dino.spec import GroundingDinoSpec
+from tunesmith.networks.grounding_dino.text import TextFiles
 from tunesmith.networks.rtdetr import model as rtdetr
 from tunesmith.networks.rtdetr.spec import RtdetrSpec
 from tunesmith.specs import validate_spec
@@ -120,6 +126,18 @@ DEFORMABLE_SOURCE = "AP on COCO val2017, by the README of github.com/fundamental
 DINO = ("resnet34.a1_in1k", "resnet50.a1_in1k", "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k")
 """Backbones of DINO; no library publishes whole detectors in a safe format."""
 
+GROUNDING_DINO: dict[str, tuple[str, str, float]] = {
+    "grounding-dino-tiny": ("swin_tiny_224_1k", "Objects365, GoldG and Cap4M", 48.4),
+    "grounding-dino-base": (
+        "swin_base_384_22k",
+        "COCO, Objects365, GoldG, Cap4M, OpenImages, ODinW-35 and RefCOCO",
+        56.7,
+    ),
+}
+"""Published Grounding DINO by its repository on the hub: backbone, training data, AP on COCO in percent."""
+
+GROUNDING_SOURCE = "AP on COCO val2017, by the README of github.com/IDEA-Research/GroundingDINO"
+
 USUAL = {
     "dataset.img_size": 224,
     "dataset.augmentation.mean": [0.485, 0.456, 0.406],
@@ -165,7 +183,9 @@ def entries() -> list[dict[str, Any]]:
     found += [_rtdetr_entry(name, *facts) for name, facts in RTDETR.items()]
     found += [_deformable_entry(path, *facts) for path, facts in DEFORMABLE.items()]
     found += [_dino_entry(name) for name in DINO]
-    return [*found, _dino_entry("resnet50.a1_in1k", "pretrained_dino_nvimagenet:resnet50")]
+    found += [_dino_entry("resnet50.a1_in1k", "pretrained_dino_nvimagenet:resnet50")]
+    found += [_grounding_entry(name, *facts) for name, facts in GROUNDING_DINO.items()]
+    return found + [_mask_grounding_entry(name, *facts) for name, facts in GROUNDING_DINO.items()]
 
 
 def _entry(name: str, backbone_type: str, backbone_class: str) -> dict[str, Any]:
@@ -363,6 +383,47 @@ def _dino_entry(name: str, wanted: str = "") -> dict[str, Any]:
             "dataset.augmentation.input_std": list(facts.std),
         },
     }
+
+
+def _grounding_entry(name: str, backbone: str, data: str, precision: float) -> dict[str, Any]:
+    """A whole grounded detector, words and all."""
+    defaults = {"model.backbone": backbone}
+    spec = validate_spec(GroundingDinoSpec, with_values({}, defaults))
+    bert: Any = BertConfig()
+    built = grounding_dino.build(spec, (), TextFiles(bert.to_dict(), _letters()))
+    return {
+        "arch": "grounding_dino",
+        "ngc_path": f"IDEA-Research/{name}:main",
+        "name": name,
+        "version": "main",
+        "description": f"Grounding DINO with {backbone}, trained on {data}. It reads with bert-base-uncased.",
+        "source": {"repo": f"IDEA-Research/{name}", "file": "model.safetensors", "revision": "main"},
+        "license": "apache-2.0",
+        "input_size": [3, 800, 1333],
+        "parameters": sum(weight.numel() for weight in built.parameters()),
+        "accuracy": precision,
+        "accuracy_source": GROUNDING_SOURCE,
+        "backbone_type": "transformer",
+        "backbone_class": "swin",
+        "defaults": defaults,
+    }
+
+
+def _mask_grounding_entry(name: str, *facts: Any) -> dict[str, Any]:
+    """The same for a detector whose masks begin anew."""
+    entry = _grounding_entry(name, *facts)
+    return entry | {
+        "arch": "mask_grounding_dino",
+        "ngc_path": f"IDEA-Research/mask-{name}:main",
+        "name": f"mask-{name}",
+        "description": f"{entry['description']} Its masks begin anew.",
+    }
+
+
+def _letters() -> str:
+    """A tokenizer that knows the ends of texts alone: no words are read here."""
+    words = {word: place for place, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", ".", "?"))}
+    return str(Tokenizer(WordPiece(words, unk_token="[UNK]")).to_str())
 
 
 def _accuracy(name: str) -> tuple[float | None, str | None]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tunesmith.data.scenes import compose, write_scenes
+from tunesmith.data.scenes import MaskKind, compose, write_scenes
 
 COCO = "object_detection coco"
 DIGITS = (0, 1)
@@ -63,7 +63,9 @@ SMALL = {"rtdetr": SMALL_BOXES, "deformable_detr": _DEFORMABLE, "dino": _DEFORMA
 """Specs that train within seconds, by network."""
 
 
-def write_boxed_scenes(folder: Path, count: int, split: str = "train", seed: int = 0) -> None:
+def write_boxed_scenes(
+    folder: Path, count: int, split: str = "train", seed: int = 0, masks: MaskKind | None = None
+) -> None:
     """Scenes with noughts and ones; the category ids are 1 and 2."""
     drawn = compose(count, digits=DIGITS, size=(SIZE, SIZE), split=split, seed=seed)  # type: ignore[arg-type]
-    write_scenes(folder, drawn)
+    write_scenes(folder, drawn, masks=masks)

@@ -57,6 +57,12 @@ def encode(mask: Mask) -> Rle:
     return Rle(height, width, np.concatenate([first, runs]))
 
 
+def as_coco(mask: Mask) -> dict[str, Any]:
+    """A mask as COCO's results have it."""
+    rle = encode(mask)
+    return {"size": [rle.height, rle.width], "counts": compress(rle.runs)}
+
+
 def parse_rle(value: Any) -> Rle:
     """COCO's `{"size": [height, width], "counts": ...}`, whose counts are a list, or a compressed text.
 

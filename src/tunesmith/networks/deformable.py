@@ -29,7 +29,8 @@ def settings_of(spec: Any, title: str, rates: Rates = ()) -> DetectorSettings:
     """What the detection task asks of the spec.
 
     Args:
-        spec: of a network with the sections of `tunesmith.specs.blocks.deformable`.
+        spec: of a network with the sections of `tunesmith.specs.blocks.deformable`; one that is told its
+            classes by words has neither their number nor samplers.
         title: the network's name for people.
         rates: learning rates before those that the networks share.
 
@@ -47,7 +48,7 @@ def settings_of(spec: Any, title: str, rates: Rates = ()) -> DetectorSettings:
         inputs=given,
         learning=_learning(spec.train, model, rates),
         most=model.num_select,
-        classes=(dataset.num_classes, untouched.dataset.num_classes),
+        classes=(getattr(dataset, "num_classes", 0), getattr(untouched.dataset, "num_classes", 0)),
         evaluated=tuple(evaluated),
         batch_size=dataset.batch_size,
         workers=dataset.workers,
@@ -59,7 +60,7 @@ def settings_of(spec: Any, title: str, rates: Rates = ()) -> DetectorSettings:
             "train.pretrained_model_path": (spec.train.pretrained_model_path, ""),
         },
         notes=(note,) if published.difference else (),
-        balanced=dataset.train_sampler == "uniform_sampler",
+        balanced=getattr(dataset, "train_sampler", "") == "uniform_sampler",
     )
 
 

@@ -8,9 +8,11 @@ from tunesmith.networks import (
     deformable_detr,
     dino,
     efficientdet_tf2,
+    grounding_dino,
     mae,
     mal,
     mask2former,
+    mask_grounding_dino,
     rtdetr,
     segformer,
 )
@@ -33,9 +35,11 @@ def networks() -> dict[str, Network]:
         deformable_detr.NETWORK,
         dino.NETWORK,
         efficientdet_tf2.NETWORK,
+        grounding_dino.NETWORK,
         mae.NETWORK,
         mal.NETWORK,
         mask2former.NETWORK,
+        mask_grounding_dino.NETWORK,
         rtdetr.NETWORK,
         segformer.NETWORK,
     )

@@ -11,12 +11,12 @@ import torch
 from tunesmith.networks.detection import Kept, Suppression
 from tunesmith.networks.layers.detector import Predictions
 from tunesmith.specs import SpecError
+from tunesmith.training.tasks.detection.annotations import DetectionSample, Objects
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import found_in
 from tunesmith.training.tasks.detection.drawing import colours_of
 from tunesmith.training.tasks.detection.metrics import MOST, DetectionMeter
 from tunesmith.training.tasks.detection.predictions import file_names, kitti_lines
-from tunesmith.training.tasks.detection.samples import DetectionSample, Objects
 
 SIDE = 100
 CLASSES = ("cat", "dog", "owl")

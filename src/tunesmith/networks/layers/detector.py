@@ -16,10 +16,12 @@ class Predictions(NamedTuple):
     Attributes:
         logits: of each class for each candidate, (batch, candidates, classes); independent of one another.
         boxes: (batch, candidates, 4), centre x and y, width, height as shares of the input.
+        masks: logits (batch, candidates, height / 4, width / 4) of the input; None where there are none.
     """
 
     logits: Tensor
     boxes: Tensor
+    masks: Tensor | None = None
 
 
 Criterion = Callable[[Predictions, Sequence[Target]], Mapping[str, Tensor]]

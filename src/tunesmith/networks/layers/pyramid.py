@@ -23,12 +23,13 @@ class Pyramid(nn.Module):
         maps: of the timm model.
         channels: of each map.
         strides: of each map.
+        stages: which they are, from 0 on.
     """
 
     def __init__(self, maps: FeatureMaps, stages: Sequence[int]) -> None:
         super().__init__()
         self.maps = maps
-        self._stages = tuple(stages)
+        self.stages = tuple(stages)
         self.channels = tuple(maps.widths[stage] for stage in stages)
         own = [_FIRST_STRIDE << stage for stage in range(MAPS)] if maps.flat else maps.strides
         self.strides = tuple(own[stage] for stage in stages)
@@ -36,7 +37,7 @@ class Pyramid(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (batch, 3, height, width) to maps (batch, channels, height / stride, width / stride)."""
         maps = self.maps(images)
-        chosen = zip(self._stages, self.strides, strict=True)
+        chosen = zip(self.stages, self.strides, strict=True)
         return [_sized(maps[stage], images, stride) for stage, stride in chosen]
 
 

@@ -1,11 +1,19 @@
 """What runs an exported model, whatever computes it: the shape that all runtimes share."""
 
+import base64
+import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+COMPANIONS = "tunesmith.companions"
+"""Name of the metadata that keep the companions of a graph: inputs that are the same for all samples."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,11 @@ class Batches:
 
 
 class GraphModel(Protocol):
-    """A model with one input that was exported from torch."""
+    """A model that was exported from torch, with one input for samples.
+
+    Further inputs are companions: the same for all samples, with a batch of one. The export keeps those that
+    it was made with.
+    """
 
     @property
     def label(self) -> str:
@@ -62,6 +74,49 @@ class GraphModel(Protocol):
         """The batch sizes that it takes."""
         ...
 
-    def run(self, inputs: Tensor) -> list[Tensor]:
-        """The outputs for float32 inputs (batch, ...) on the processor, in the order of their names."""
+    def run(self, inputs: Tensor, companions: Mapping[str, Tensor] | None = None) -> list[Tensor]:
+        """The outputs for float32 inputs (batch, ...) on the processor, in the order of their names.
+
+        `companions` by name take the place of those that the export kept.
+        """
         ...
+
+
+def packed(companions: Mapping[str, Tensor]) -> dict[str, str]:
+    """Companions as metadata; nothing if there are none."""
+    if not companions:
+        return {}
+    values = {name: value.numpy() for name, value in companions.items()}
+    return {
+        COMPANIONS: json.dumps(
+            {
+                name: {
+                    "type": str(value.dtype),
+                    "shape": value.shape,
+                    "data": base64.b64encode(zlib.compress(value.tobytes())).decode("ascii"),
+                }
+                for name, value in values.items()
+            }
+        )
+    }
+
+
+def unpacked(metadata: Mapping[str, str]) -> dict[str, Tensor]:
+    """The companions that an export kept, by name."""
+    found = json.loads(metadata.get(COMPANIONS, "{}"))
+    return {
+        name: torch.from_numpy(
+            np.frombuffer(zlib.decompress(base64.b64decode(one["data"])), np.dtype(one["type"]))
+            .reshape(one["shape"])
+            .copy()
+        )
+        for name, one in found.items()
+    }
+
+
+def repeated(companions: Mapping[str, Tensor], count: int) -> dict[str, NDArray[np.generic]]:
+    """Companions for a batch of `count`."""
+    return {
+        name: np.ascontiguousarray(value.expand(count, *value.shape[1:]).numpy())
+        for name, value in companions.items()
+    }

@@ -20,6 +20,7 @@ from tunesmith.protocol import Cause
 from tunesmith.specs.blocks.actions import FormattedExport, OnnxExport
 from tunesmith.training.engine.log import log
 from tunesmith.training.failures import JobError
+from tunesmith.training.optimize.graphs import packed
 from tunesmith.training.tasks.base import ExportPlan
 
 SPEC, CLASSES = "tunesmith.spec", "classes"
@@ -50,7 +51,7 @@ def write_graph(plan: ExportPlan, path: Path, spec: OnnxExport, note: Callable[[
     if isinstance(spec, FormattedExport) and spec.format != "onnx":
         note(f"export.format {spec.format} is written as ONNX, which every runtime of today reads.")
     program = _exported(plan, max(spec.opset_version, _NATIVE_OPSET), open_batch=spec.batch_size == -1)
-    program.model.metadata_props.update(plan.metadata)
+    program.model.metadata_props.update(plan.metadata | packed(plan.companions))
     program.model.producer_name = "tunesmith"
     weights = sum(value.numel() * value.element_size() for value in plan.module.state_dict().values())
     if weights > _MOST_BYTES:
@@ -67,15 +68,16 @@ def write_graph(plan: ExportPlan, path: Path, spec: OnnxExport, note: Callable[[
 
 def _exported(plan: ExportPlan, opset: int, *, open_batch: bool) -> ONNXProgram:
     batch = {0: torch.export.Dim("batch", min=1)} if open_batch else {}
+    given = plan.arguments(plan.example)
     try:
         with warnings.catch_warnings(), _without_checks():
             warnings.simplefilter("ignore")  # remarks on torch's own code
             program = torch.onnx.export(
                 _traced(plan, batch) if open_batch else plan.module,
-                (plan.example,),
-                input_names=[plan.input_name],
+                given,
+                input_names=[plan.input_name, *plan.companions],
                 output_names=list(plan.output_names),
-                dynamic_shapes=(batch,),
+                dynamic_shapes=tuple(batch for _ in given),
                 opset_version=opset,
                 dynamo=True,
                 verbose=False,
@@ -96,11 +98,12 @@ def _traced(plan: ExportPlan, batch: dict[int, Any]) -> ExportedProgram | nn.Mod
 
     Code that asks for the length of a tensor fixes it, unless it is read instead of run.
     """
+    given = plan.arguments(plan.example)
     for strict in (False, True):
         try:
             with torch.no_grad():
                 return torch.export.export(
-                    plan.module, (plan.example,), dynamic_shapes=(batch,), strict=strict
+                    plan.module, given, dynamic_shapes=tuple(batch for _ in given), strict=strict
                 )
         except UserError:  # the batch was fixed
             continue

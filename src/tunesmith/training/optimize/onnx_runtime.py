@@ -1,5 +1,7 @@
 """Runs exported graphs in ONNX Runtime."""
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from tunesmith.protocol import Cause
 from tunesmith.training.failures import JobError
-from tunesmith.training.optimize.graphs import Batches
+from tunesmith.training.optimize.graphs import Batches, repeated, unpacked
 
 # ONNX Runtime's errors have no class in common.
 _UNUSABLE = (
@@ -24,7 +26,7 @@ _UNUSABLE = (
 
 
 class OnnxModel:
-    """A graph with one input in ONNX Runtime, on the processor.
+    """A graph in ONNX Runtime, on the processor.
 
     Attributes:
         label: what computes it, for people.
@@ -54,15 +56,18 @@ class OnnxModel:
         self.label = label
         self._input = self._session.get_inputs()[0]
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._companions = unpacked(self.metadata)
         self.outputs = tuple(output.name for output in self._session.get_outputs())
         sizes = [size if isinstance(size, int) else None for size in self._input.shape]
         self.batches = batches or Batches(sizes[0] or 1, sizes[0])
         self.shape: tuple[int | None, ...] = tuple(sizes[1:])
 
-    def run(self, inputs: Tensor) -> list[Tensor]:
+    def run(self, inputs: Tensor, companions: Mapping[str, Tensor] | None = None) -> list[Tensor]:
         """The outputs for a batch of any size; a graph of fixed batch gets it in padded parts."""
-        return self.batches.run(inputs.float(), self._compute)
+        beside = self._companions | dict(companions or {})
+        return self.batches.run(inputs.float(), partial(self._compute, beside))
 
-    def _compute(self, part: Tensor) -> list[Tensor]:
-        found = self._session.run(None, {self._input.name: np.ascontiguousarray(part.numpy())})
+    def _compute(self, companions: Mapping[str, Tensor], part: Tensor) -> list[Tensor]:
+        given = {self._input.name: np.ascontiguousarray(part.numpy()), **repeated(companions, len(part))}
+        found = self._session.run(None, given)
         return [torch.from_numpy(output) for output in found]

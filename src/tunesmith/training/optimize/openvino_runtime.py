@@ -1,7 +1,8 @@
 """OpenVINO, the engine for processors: writes models in its format and runs them."""
 
 from collections import Counter
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from tunesmith.protocol import Cause
 from tunesmith.training.failures import JobError
-from tunesmith.training.optimize.graphs import Batches
+from tunesmith.training.optimize.graphs import Batches, repeated, unpacked
 
 MODEL, WEIGHTS = "model.xml", "model.bin"
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
@@ -41,10 +42,11 @@ def write_openvino(graph: Path, folder: Path, batches: Batches, *, halve: bool) 
     """
     try:
         model = ov.Core().read_model(graph)
-        shape = model.inputs[0].get_partial_shape()
-        if not shape[0].is_static:
-            shape[0] = ov.Dimension(batches.smallest, -1 if batches.largest is None else batches.largest)
-            model.reshape({model.inputs[0]: shape})
+        shapes = {one: one.get_partial_shape() for one in model.inputs}
+        if not shapes[model.inputs[0]][0].is_static:
+            for shape in shapes.values():
+                shape[0] = ov.Dimension(batches.smallest, -1 if batches.largest is None else batches.largest)
+            model.reshape(shapes)
     except RuntimeError as error:
         raise _unusable(graph.name, error) from error
     ov.save_model(model, folder / MODEL, compress_to_fp16=halve)
@@ -52,7 +54,7 @@ def write_openvino(graph: Path, folder: Path, batches: Batches, *, halve: bool) 
 
 
 class OpenVinoModel:
-    """A model with one input in OpenVINO, on the processor.
+    """A model in OpenVINO, on the processor.
 
     Attributes:
         label: what computes it, for people.
@@ -90,22 +92,25 @@ class OpenVinoModel:
             raise _unusable(path.name, error) from error
         self._request = self._compiled.create_infer_request()
         self.label, self.metadata = label, metadata
+        self._companions = unpacked(metadata)
         self.outputs = tuple(output.get_any_name() for output in self._compiled.outputs)
         size = self._compiled.inputs[0].get_partial_shape()[0]
         limited = size.get_max_length() > 0
         self.batches = Batches(max(1, size.get_min_length()), size.get_max_length() if limited else None)
 
-    def run(self, inputs: Tensor) -> list[Tensor]:
+    def run(self, inputs: Tensor, companions: Mapping[str, Tensor] | None = None) -> list[Tensor]:
         """The outputs for a batch of any size."""
-        return self.batches.run(inputs.float(), self._compute)
+        beside = self._companions | dict(companions or {})
+        return self.batches.run(inputs.float(), partial(self._compute, beside))
 
     def formats(self) -> dict[str, int]:
         """How many of the operations that run compute in each number format."""
         found = (node.get_rt_info() for node in self._compiled.get_runtime_model().get_ops())
         return dict(Counter(str(facts["runtimePrecision"].astype(str)) for facts in found))
 
-    def _compute(self, part: Tensor) -> list[Tensor]:
-        found = self._request.infer({0: np.ascontiguousarray(part.numpy())}, share_inputs=True)
+    def _compute(self, companions: Mapping[str, Tensor], part: Tensor) -> list[Tensor]:
+        given: dict[int | str, Any] = {0: np.ascontiguousarray(part.numpy())}
+        found = self._request.infer(given | repeated(companions, len(part)), share_inputs=True)
         # The buffers are written anew by the next call.
         return [torch.from_numpy(np.array(found[output])) for output in self._compiled.outputs]
 

@@ -4,6 +4,7 @@ The package `tensorrt` and a GPU are needed; nothing here is imported where they
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from torch import Tensor
 from tunesmith.protocol import Cause
 from tunesmith.training.failures import JobError
 from tunesmith.training.optimize.engine_files import EngineFacts
-from tunesmith.training.optimize.graphs import Batches
+from tunesmith.training.optimize.graphs import Batches, unpacked
 from tunesmith.training.optimize.settings import EngineSettings
 
 
@@ -50,11 +51,12 @@ def build_plan(
     for name in _flags(settings):
         config.set_flag(getattr(trt.BuilderFlag, name))
     _set_layers(trt, network, settings.layers, note)
-    source = network.get_input(0)
-    if -1 in tuple(source.shape)[:1]:
+    sources = [network.get_input(index) for index in range(network.num_inputs)]
+    if -1 in tuple(sources[0].shape)[:1]:
         profile = builder.create_optimization_profile()
         sizes = (batches.smallest, settings.best_batch, batches.largest or settings.largest_batch)
-        profile.set_shape(source.name, *((size, *tuple(source.shape)[1:]) for size in sizes))
+        for source in sources:
+            profile.set_shape(source.name, *((size, *tuple(source.shape)[1:]) for size in sizes))
         config.add_optimization_profile(profile)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
@@ -70,7 +72,7 @@ def build_plan(
 
 
 class TensorRtModel:
-    """An engine with one input on the GPU.
+    """An engine on the GPU.
 
     Attributes:
         label: what computes it, for people.
@@ -98,19 +100,22 @@ class TensorRtModel:
             name for name in _tensors(engine) if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
         )
         self.label, self.metadata = facts.label, facts.metadata
+        self._companions = unpacked(facts.metadata)
         self.outputs, self.batches = facts.outputs, facts.batches
 
-    def run(self, inputs: Tensor) -> list[Tensor]:
+    def run(self, inputs: Tensor, companions: Mapping[str, Tensor] | None = None) -> list[Tensor]:
         """The outputs for a batch of any size."""
-        return self.batches.run(inputs.float(), self._compute)
+        beside = self._companions | dict(companions or {})
+        return self.batches.run(inputs.float(), partial(self._compute, beside))
 
-    def _compute(self, part: Tensor) -> list[Tensor]:
-        given = part.contiguous().cuda()
-        self._context.set_input_shape(self._input, tuple(given.shape))
-        self._context.set_tensor_address(self._input, given.data_ptr())
+    def _compute(self, companions: Mapping[str, Tensor], part: Tensor) -> list[Tensor]:
+        beside = {name: one.expand(len(part), *one.shape[1:]) for name, one in companions.items()}
+        given = {name: one.contiguous().cuda() for name, one in ({self._input: part} | beside).items()}
+        for name, one in given.items():
+            self._context.set_input_shape(name, tuple(one.shape))
+            self._context.set_tensor_address(name, one.data_ptr())
         found = [
-            torch.empty(tuple(self._context.get_tensor_shape(name)), device=given.device)
-            for name in self.outputs
+            torch.empty(tuple(self._context.get_tensor_shape(name)), device="cuda") for name in self.outputs
         ]
         for name, output in zip(self.outputs, found, strict=True):
             self._context.set_tensor_address(name, output.data_ptr())

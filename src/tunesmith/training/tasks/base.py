@@ -50,12 +50,14 @@ class ExportPlan:
     """How a model becomes a graph.
 
     Attributes:
-        module: takes the input tensor, returns one tensor for each output.
+        module: takes the input tensor and the companions, returns one tensor for each output.
         example: an input of the shape that the graph is to take, with a batch of at least two.
         input_name: the name of the input.
         output_names: the names of the outputs; the first is what the model itself returns.
         metadata: what a user of the graph must know, as text by name.
         labels: the names of the outputs' columns, if they have any.
+        companions: further inputs by name, in the module's order, with a batch of one: the same for all
+            samples, such as the text that images are searched for.
     """
 
     module: nn.Module
@@ -64,6 +66,20 @@ class ExportPlan:
     output_names: tuple[str, ...]
     metadata: dict[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    companions: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def arguments(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """What the module takes for a batch of inputs."""
+        count = len(inputs)
+        return (
+            inputs,
+            *(one.expand(count, *one.shape[1:]).contiguous() for one in self.companions.values()),
+        )
+
+    def run(self, inputs: Tensor) -> Sequence[Tensor]:
+        """The outputs of the module for a batch of inputs."""
+        found: Sequence[Tensor] = self.module(*self.arguments(inputs))
+        return found
 
 
 class Report(Protocol):
@@ -186,6 +202,10 @@ class Task(ABC, Generic[BatchT]):
         """What the model itself returns, out of the outputs of its graph: the first of them by default."""
         return found[0]
 
+    def companions(self) -> Mapping[str, Tensor]:
+        """What a graph takes beside its input in this job; nothing leaves it at what the export kept."""
+        return {}
+
     # What trains it.
 
     @abstractmethod
@@ -245,6 +265,9 @@ class Task(ABC, Generic[BatchT]):
     @abstractmethod
     def example_inputs(self, plan: ExportPlan, count: int) -> Tensor:
         """Inputs for the graph: real ones if a dataset is here, else random ones."""
+
+    def adopt_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Learn from the weights of a trained model what its spec does not say, before it is built."""
 
     @abstractmethod
     def adopt_graph(self, metadata: Mapping[str, str]) -> None:

@@ -92,4 +92,4 @@ def _plan(job: Job) -> tuple[Task[Any], OnnxExport, ExportPlan]:
 def _differences(task: Task[Any], plan: ExportPlan, graph: OnnxModel) -> list[Difference]:
     sizes = (graph.batches.fixed,) if graph.batches.fixed else BATCHES
     inputs = task.example_inputs(plan, max(sizes))
-    return compare(plan.module, graph, [inputs[:size] for size in sizes])
+    return compare(plan.run, graph, [inputs[:size] for size in sizes])

@@ -102,7 +102,9 @@ def restore_task(job: Job, path: Path) -> tuple[Task[Any], dict[str, Tensor]]:
         raise JobError(Cause.PARENT, f"{error} Train again, or choose another checkpoint.") from error
     task = _task(job, saved, path)
     task.cuts = saved.get("cuts", ())
-    return task, predicting_weights(saved)
+    weights = predicting_weights(saved)
+    task.adopt_weights(weights)
+    return task, weights
 
 
 def restore_model(job: Job, path: Path) -> tuple[Task[Any], nn.Module]:
@@ -150,7 +152,12 @@ def opened(job: Job, model: GraphModel, path: Path) -> Opened:
     facts = {"spec": facts[SPEC], "classes": facts[CLASSES], "network": job.network.arch}
     task = _task(job, facts, path)
     task.adopt_graph(model.metadata)
-    return Opened(task, lambda inputs: task.outputs(model.run(inputs)), path.name, model.label)
+    return Opened(
+        task,
+        lambda inputs: task.outputs(model.run(inputs, task.companions())),
+        path.name,
+        model.label,
+    )
 
 
 def _task(job: Job, facts: Mapping[str, Any], path: Path) -> Task[Any]:

@@ -54,7 +54,10 @@ def keep_visible(sample: dict[str, Any]) -> dict[str, Any]:
     boxes = functional.clamp_bounding_boxes(sample["boxes"]) if len(sample["boxes"]) else sample["boxes"]
     sides = boxes[:, 2:] - boxes[:, :2]
     kept = (sides >= SMALLEST_SIDE).all(dim=1)
-    return sample | {"boxes": tv_tensors.wrap(boxes[kept], like=boxes), "labels": sample["labels"][kept]}
+    seen = {"boxes": tv_tensors.wrap(boxes[kept], like=boxes), "labels": sample["labels"][kept]}
+    if "masks" in sample:
+        seen["masks"] = tv_tensors.wrap(sample["masks"][kept], like=sample["masks"])
+    return sample | seen
 
 
 class Sized(nn.Module):
@@ -71,11 +74,8 @@ class Sized(nn.Module):
             chosen = step.sizes[int(torch.randint(len(step.sizes), ()))]
             step = ShortestSide((chosen,), step.longest)
         size = list(size_for(step, *sample["image"].shape[-2:]))
-        return {
-            "image": functional.resize(sample["image"], size, antialias=True),
-            "boxes": functional.resize(sample["boxes"], size),
-            "labels": sample["labels"],
-        }
+        shown = {key: functional.resize(value, size) for key, value in sample.items() if key != "labels"}
+        return shown | {"labels": sample["labels"]}
 
 
 class CutOut(nn.Module):
@@ -158,19 +158,20 @@ def _transform(step: Step) -> Any:
 def _cut(sample: dict[str, Any], top: int, left: int, height: int, width: int) -> dict[str, Any]:
     """A part of the sample. Boxes that it cuts away are dropped."""
     part = {
-        "image": functional.crop(sample["image"], top, left, height, width),
-        "boxes": functional.crop(sample["boxes"], top, left, height, width),
-        "labels": sample["labels"],
+        key: functional.crop(value, top, left, height, width)
+        for key, value in sample.items()
+        if key != "labels"
     }
-    return keep_visible(part)
+    return keep_visible(part | {"labels": sample["labels"]})
 
 
 def _below(limit: int) -> int:
     return int(torch.randint(max(1, limit), ()))
 
 
-def as_sample(image: Tensor, boxes: Tensor, labels: Tensor) -> dict[str, Any]:
-    """An image (3, height, width) with boxes (n, 4) by corners, for the transforms."""
+def as_sample(image: Tensor, boxes: Tensor, labels: Tensor, masks: Tensor | None = None) -> dict[str, Any]:
+    """An image (3, height, width) with boxes (n, 4) by corners and their masks, for the transforms."""
     size = (image.shape[-2], image.shape[-1])
     framed = tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=size)  # type: ignore[call-overload, unused-ignore]
-    return {"image": tv_tensors.Image(image), "boxes": framed, "labels": labels}
+    sample = {"image": tv_tensors.Image(image), "boxes": framed, "labels": labels}
+    return sample if masks is None else sample | {"masks": tv_tensors.Mask(masks)}

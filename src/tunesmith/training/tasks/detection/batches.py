@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 from torchvision.transforms.v2.functional import rgb_to_grayscale
@@ -15,12 +16,14 @@ from tunesmith.data.errors import DatasetError
 from tunesmith.data.images import load
 from tunesmith.networks.detection import Inputs, Resize
 from tunesmith.networks.layers.detector import Target
+from tunesmith.training.tasks.detection.annotations import Caption, DetectionSample
 from tunesmith.training.tasks.detection.augment import as_sample, build_steps, keep_visible, size_for
-from tunesmith.training.tasks.detection.samples import DetectionSample
 from tunesmith.training.tasks.memory import fits_in_memory
 
 _NO_LABEL = -1
 _AT_A_TIME = 32
+MASK_STRIDE = 4
+"""Pixels of an input between two of a mask."""
 
 
 class DetectionBatch(NamedTuple):
@@ -33,6 +36,8 @@ class DetectionBatch(NamedTuple):
         frames: (batch, 2): width and height of the whole input in pixels of the image it was made of.
         indices: (batch,) which samples they are.
         faults: the samples left out because they cannot be read, each with the reason.
+        captions: of each image the text whose phrases its labels are, where it has one; empty if none has.
+        masks: uint8 (batch, most objects, height / 4, width / 4), 1 inside; none if they are not asked for.
     """
 
     images: Tensor
@@ -41,14 +46,31 @@ class DetectionBatch(NamedTuple):
     frames: Tensor
     indices: Tensor
     faults: tuple[tuple[int, str], ...] = ()
+    captions: tuple[Caption | None, ...] = ()
+    masks: Tensor | None = None
 
     def targets(self) -> list[Target]:
         """What is to be found in each image."""
         known = self.labels != _NO_LABEL
-        return [
+        found: list[Target] = [
             {"boxes": boxes[mask], "class_labels": labels[mask]}
             for boxes, labels, mask in zip(self.boxes, self.labels, known, strict=True)
         ]
+        if self.masks is None:
+            return found
+        inside = zip(found, self.masks, known, strict=True)
+        return [{**one, "masks": masks[mask].float()} for one, masks, mask in inside]
+
+
+class _Made(NamedTuple):
+    """A sample as an input: image, boxes by corners, labels, masks; the original's width and height."""
+
+    image: Tensor
+    boxes: Tensor
+    labels: Tensor
+    masks: Tensor | None
+    original: tuple[float, float]
+    caption: Caption | None
 
 
 class Images:
@@ -86,15 +108,22 @@ class DetectionSource:
         inputs: how they become inputs.
         varied: apply the training's steps, and its sizes of batches.
         tolerant: leave out images that cannot be read instead of raising DatasetError.
+        masks: give the masks of the objects too.
     """
 
     cheap = False
 
     def __init__(
-        self, images: Images, inputs: Inputs, *, varied: bool = False, tolerant: bool = False
+        self,
+        images: Images,
+        inputs: Inputs,
+        *,
+        varied: bool = False,
+        tolerant: bool = False,
+        masks: bool = False,
     ) -> None:
         self._images, self._inputs, self._tolerant = images, inputs, tolerant
-        self._varied = varied
+        self._varied, self._masks = varied, masks
         self._steps = build_steps(inputs.training if varied else (inputs.evaluation,))
         self._mean = torch.tensor(inputs.mean).mul(255).view(-1, 1, 1)
         self._std = torch.tensor(inputs.std).mul(255).view(-1, 1, 1)
@@ -113,7 +142,7 @@ class DetectionSource:
         Raises:
             DatasetError: an image cannot be read, and the source is not tolerant.
         """
-        made: list[tuple[Tensor, Tensor, Tensor, tuple[float, float]]] = []
+        made: list[_Made] = []
         kept, faults = [], []
         for index in indices:
             try:
@@ -123,39 +152,57 @@ class DetectionSource:
                 if not self._tolerant:
                     raise
                 faults.append((index, str(error)))
-        size = self._size([image for image, *_ in made])
-        images = [self._filled(image, size) for image, *_ in made]
-        most = max([1, *(len(labels) for _, _, labels, _ in made)])
+        size = self._size([one.image for one in made])
+        images = [self._filled(one.image, size) for one in made]
+        most = max([1, *(len(one.labels) for one in made)])
         boxes = torch.zeros(len(made), most, 4)
         labels = torch.full((len(made), most), _NO_LABEL)
         frames = torch.zeros(len(made), 2)
-        for row, (image, corners, classes, original) in enumerate(made):
-            height, width = image.shape[-2:]
-            boxes[row, : len(classes)] = _shares(corners, *size)
-            labels[row, : len(classes)] = classes
+        for row, one in enumerate(made):
+            (height, width), original = one.image.shape[-2:], one.original
+            boxes[row, : len(one.labels)] = _shares(one.boxes, *size)
+            labels[row, : len(one.labels)] = one.labels
             frames[row] = torch.tensor([size[1] / width * original[0], size[0] / height * original[1]])
         channels = len(self._mean) + self._inputs.marks_padding
         stacked = torch.stack(images) if images else torch.zeros(0, channels, *size)
+        scaled = self._scaled(stacked)
+        captions = tuple(one.caption for one in made)
         return DetectionBatch(
-            self._scaled(stacked), boxes, labels, frames, torch.tensor(kept, dtype=torch.int64), tuple(faults)
+            scaled,
+            boxes,
+            labels,
+            frames,
+            torch.tensor(kept, dtype=torch.int64),
+            tuple(faults),
+            captions if any(captions) else (),
+            _stacked_masks([one.masks for one in made], most, size, scaled.shape) if self._masks else None,
         )
 
-    def _make(self, index: int) -> tuple[Tensor, Tensor, Tensor, tuple[float, float]]:
-        """Image, boxes by corners, labels; and the original's width and height."""
+    def _make(self, index: int) -> _Made:
         image, objects = self._images[index], self.samples[index].objects()
         height, width = image.shape[-2:]
         learnt = np.ones_like(objects.crowd) if self._inputs.crowds else ~objects.crowd
         boxes = torch.from_numpy(objects.boxes[learnt]).float()
         labels = torch.from_numpy(np.ascontiguousarray(objects.labels[learnt]))
-        sample = keep_visible(self._steps(as_sample(image, boxes, labels)))
+        masks = self._masks_of(index, learnt, (height, width)) if self._masks else None
+        sample = keep_visible(self._steps(as_sample(image, boxes, labels, masks)))
         most = self._inputs.most_objects if self._varied else None
         plain = torch.Tensor.as_subclass
-        return (
+        return _Made(
             plain(sample["image"], Tensor),
             plain(sample["boxes"], Tensor)[:most],
             sample["labels"][:most],
+            plain(sample["masks"], Tensor)[:most] if "masks" in sample else None,
             (width, height),
+            objects.caption,
         )
+
+    def _masks_of(self, index: int, learnt: NDArray[np.bool_], size: tuple[int, int]) -> Tensor:
+        """uint8 (objects, height, width); nothing inside where an object has no mask."""
+        found = self.samples[index].masks()
+        chosen = [mask for mask, take in zip(found, learnt, strict=True) if take]
+        whole = [np.zeros(size, np.bool_) if mask is None else mask for mask in chosen]
+        return torch.from_numpy(np.stack(whole) if whole else np.zeros((0, *size), np.bool_)).to(torch.uint8)
 
     def _size(self, images: Sequence[Tensor]) -> tuple[int, int]:
         """Height and width of the batch."""
@@ -204,10 +251,22 @@ def _decode(path: Path) -> Tensor:
 
 
 def _size(sample: DetectionSample) -> tuple[int, int]:
-    if sample.source is None:
-        return (1 << 16, 1 << 16)  # not known before it is opened: it is not held
-    image = sample.source.data.annotated.images[sample.place]
-    return image.width, image.height
+    return sample.size() or (1 << 16, 1 << 16)  # not known before it is opened: it is not held
+
+
+def _stacked_masks(
+    masks: Sequence[Tensor | None], most: int, size: tuple[int, int], scaled: torch.Size
+) -> Tensor:
+    """Masks of several images (batch, most, height / 4, width / 4) of the size that the images came to."""
+    height, width = (-(-side // MASK_STRIDE) for side in scaled[-2:])
+    stacked = torch.zeros(len(masks), most, height, width, dtype=torch.uint8)
+    for row, one in enumerate(masks):
+        if one is not None and len(one):
+            more = (0, size[1] - one.shape[-1], 0, size[0] - one.shape[-2])
+            whole = pad(one.float(), more)[None]
+            small = interpolate(whole, (height, width), mode="bilinear", antialias=True)[0]
+            stacked[row, : len(one)] = small > 0.5
+    return stacked
 
 
 def _shares(corners: Tensor, height: int, width: int) -> Tensor:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 from torchvision.ops import box_iou, nms
 
 from tunesmith.networks.detection import Kept, Suppression
@@ -22,18 +23,21 @@ class Found:
         boxes: (n, 4) left, top, right, bottom in pixels of the image, cut at its edges.
         scores: (n,) confidences, 0 to 1.
         labels: (n,) indices of classes.
+        masks: bool (n, height, width) of the image, true inside; None where there are none.
     """
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
+    masks: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def take(self, places: Tensor) -> "Found":
         """Those at these places."""
-        return Found(self.boxes[places], self.scores[places], self.labels[places])
+        masks = None if self.masks is None else self.masks[places]
+        return Found(self.boxes[places], self.scores[places], self.labels[places], masks)
 
 
 def found_in(outputs: Predictions, batch: DetectionBatch, sizes: Tensor, kept: Kept) -> list[Found]:
@@ -55,9 +59,13 @@ def found_in(outputs: Predictions, batch: DetectionBatch, sizes: Tensor, kept: K
     corners = corners * batch.frames.cpu().repeat(1, 2)[:, None]
     corners = corners.clamp_min(0).minimum(sizes.repeat(1, 2)[:, None])
     found = []
-    for box, score, label in zip(corners, scores, labels, strict=True):
+    for row, (box, score, label) in enumerate(zip(corners, scores, labels, strict=True)):
         sure = score >= kept.threshold
-        one = Found(box[sure], score[sure], label[sure])
+        masks = None
+        if outputs.masks is not None:
+            chosen = outputs.masks[row, candidates[row, sure].to(outputs.masks.device)]
+            masks = _in_image(chosen.float().cpu(), box[sure], batch.frames[row].cpu(), sizes[row])
+        one = Found(box[sure], score[sure], label[sure], masks)
         found.append(_once(one, kept.suppression, kept) if kept.suppression else one)
     return found
 
@@ -84,4 +92,21 @@ def _once(found: Found, rule: Suppression, kept: Kept) -> Found:
         scores *= torch.exp(-overlap.square() / rule.sigma)
         scores[place] = 0.0
     once = found.take(torch.tensor(chosen, dtype=torch.int64))
-    return Found(once.boxes, torch.tensor(certain), once.labels)
+    return Found(once.boxes, torch.tensor(certain), once.labels, once.masks)
+
+
+def _in_image(logits: Tensor, boxes: Tensor, frame: Tensor, size: Tensor) -> Tensor:
+    """Masks of the whole input (n, height, width) as those of the image, which lies at its upper left.
+
+    What is outside of the boxes is in no mask.
+    """
+    (width, height), (across, down) = (
+        (max(1, round(float(one))) for one in sides) for sides in (size, frame)
+    )
+    whole = torch.zeros(len(logits), height, width, dtype=torch.bool)
+    for place, one in enumerate(logits):  # one by one: in the size of the image they are large
+        scaled = interpolate(one[None, None], (max(down, height), max(across, width)), mode="bilinear")
+        left, top = (int(edge) for edge in boxes[place, :2].floor())
+        right, bottom = (int(edge) for edge in boxes[place, 2:].ceil())
+        whole[place, top:bottom, left:right] = scaled[0, 0, top:bottom, left:right] > 0
+    return whole

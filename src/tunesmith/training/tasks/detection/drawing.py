@@ -13,6 +13,7 @@ Colour = tuple[int, int, int]
 TRUTH: Colour = (255, 255, 255)
 """The colour of what should have been found."""
 
+_VEIL = 110  # of 255: how much of a mask covers what it is of
 _GOLDEN = 0.618034  # neighbours in a list of classes get hues far apart
 
 
@@ -41,7 +42,7 @@ def colours_of(classes: Sequence[str], given: Mapping[str, Any] | None) -> dict[
 def draw(
     image: Image.Image, found: Found, classes: Sequence[str], colours: Mapping[str, Colour], width: int
 ) -> Image.Image:
-    """A copy of the image with a box around each detection, with class and confidence.
+    """A copy of the image with a box around each detection, its mask if it has one, class and confidence.
 
     Args:
         image: upright, RGB.
@@ -50,7 +51,7 @@ def draw(
         colours: of the classes.
         width: of the outlines in pixels.
     """
-    picture = image.copy()
+    picture = _tinted(image, found, [colours[classes[label]] for label in found.labels.tolist()])
     pen = ImageDraw.Draw(picture)
     font = ImageFont.load_default(max(9, min(18, image.height // 30)))
     # The surest last, on top of the others.
@@ -60,6 +61,16 @@ def draw(
         colour = colours[classes[label]]
         pen.rectangle(box, outline=colour, width=width)
         _caption(pen, (box[0], box[1]), f"{classes[label]} {score:.0%}", colour, font)
+    return picture
+
+
+def _tinted(image: Image.Image, found: Found, colours: Sequence[Colour]) -> Image.Image:
+    """A copy of the image with the masks in it, the surest on top."""
+    picture = image.copy()
+    if found.masks is not None:
+        for mask, colour in reversed(list(zip(found.masks, colours, strict=True))):
+            veil = Image.fromarray(mask.numpy().astype("uint8") * _VEIL)
+            picture.paste(colour, (0, 0), veil)
     return picture
 
 

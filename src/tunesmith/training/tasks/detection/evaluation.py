@@ -15,11 +15,11 @@ from tunesmith.data.draw import Tile, grid
 from tunesmith.data.images import open_rgb
 from tunesmith.networks.detection import Kept
 from tunesmith.networks.layers.detector import Predictions
+from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import found_in
 from tunesmith.training.tasks.detection.drawing import TRUTH, Colour, draw, outline
 from tunesmith.training.tasks.detection.metrics import DetectionMeter, Scores, sizes_of
-from tunesmith.training.tasks.detection.samples import DetectionSample
 
 _COLUMNS, _TILE, _SHOWN = 4, 240, 24
 _SURE = 0.3  # what is drawn must be half way believable, or the picture is full of boxes

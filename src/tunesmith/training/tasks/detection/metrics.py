@@ -15,9 +15,9 @@ from torch import Tensor
 from tunesmith.networks.detection import Kept
 from tunesmith.networks.layers.detector import Criterion, Predictions
 from tunesmith.training.engine.training import Measured
+from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch
-from tunesmith.training.tasks.detection.detections import found_in
-from tunesmith.training.tasks.detection.samples import DetectionSample
+from tunesmith.training.tasks.detection.detections import Found, found_in
 
 MOST = 100
 """Detections of an image that COCO's metrics look at."""
@@ -92,7 +92,7 @@ class DetectionMeter:
 
     def update(self, outputs: Predictions, batch: DetectionBatch) -> None:
         """Take in the predictions for a batch with known answers."""
-        cpu = Predictions(*(one.detach().float().cpu() for one in outputs))
+        cpu = Predictions(*(None if one is None else one.detach().float().cpu() for one in outputs))
         losses = self._criterion(cpu, DetectionBatch(*(_cpu(part) for part in batch)).targets())
         self._loss += float(sum(losses.values(), torch.zeros(()))) * len(batch.indices)
         self._count += len(batch.indices)
@@ -106,9 +106,13 @@ class DetectionMeter:
                 *(corners[:, 2:] - corners[:, :2]).T,
             ]
             self._seen.append(index)
+            self._note_masks(index, found)
             self._rows.append(
                 np.stack([*columns, found.scores.double().numpy(), found.labels.double().numpy()], axis=1)
             )
+
+    def _note_masks(self, index: int, found: Found) -> None:
+        """Take in the masks of an image, where they are measured."""
 
     def compute(self) -> Measured:
         """loss and COCO's figures; AP and AP50 of each class that occurs."""
@@ -198,9 +202,7 @@ def sizes_of(batch: DetectionBatch, samples: Sequence[DetectionSample]) -> Tenso
     """Width and height of the images of a batch, (batch, 2); where nothing is annotated, of the frame."""
     rows = []
     for index, frame in zip(batch.indices.tolist(), batch.frames.tolist(), strict=True):
-        source = samples[index].source
-        image = source.data.annotated.images[samples[index].place] if source else None
-        rows.append([image.width, image.height] if image else frame)
+        rows.append(samples[index].size() or frame)
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 2)
 
 

@@ -11,12 +11,13 @@ import torch
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.images import open_rgb
+from tunesmith.data.masks import as_coco
 from tunesmith.networks.detection import Kept
 from tunesmith.networks.layers.detector import Predictions
+from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.detections import Found, found_in
 from tunesmith.training.tasks.detection.drawing import Colour, draw
-from tunesmith.training.tasks.detection.samples import DetectionSample
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,10 @@ class InferenceReport:
         self._images.append(
             {"id": sample.image_id, "file_name": sample.name, "width": size[0], "height": size[1]}
         )
-        for box, score, label in zip(
-            found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True
+        masks = () if found.masks is None else found.masks
+        segments = [{"segmentation": as_coco(one.numpy())} for one in masks]
+        for place, (box, score, label) in enumerate(
+            zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
         ):
             left, top, right, bottom = box
             self._results.append(
@@ -130,6 +133,7 @@ class InferenceReport:
                     "category_id": self._ids[label],
                     "bbox": [round(one, 2) for one in (left, top, right - left, bottom - top)],
                     "score": round(score, 5),
+                    **(segments[place] if segments else {}),
                 }
             )
 

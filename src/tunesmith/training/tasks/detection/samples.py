@@ -3,10 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.data.coco_data import CocoData
 from tunesmith.data.errors import DatasetError
@@ -16,87 +12,12 @@ from tunesmith.protocol import Cause, DatasetInput
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.datasets import at_hand, fetched
+from tunesmith.training.tasks.detection.annotations import Annotated, Annotations, DetectionSample
+from tunesmith.training.tasks.detection.odvg import OdvgAnnotated
 from tunesmith.training.tasks.splitting import hold_out, overlap
 
-_ANNOTATED = "coco"
-
-
-@dataclass(frozen=True)
-class Objects:
-    """What is known of an image, with a row an object.
-
-    Attributes:
-        boxes: (n, 4) left, top, right, bottom in pixels of the upright image.
-        labels: (n,) indices of classes.
-        crowd: (n,) whether it stands for a crowd, neither to be found nor to be missed.
-        areas: (n,) in square pixels, as the annotations have them.
-    """
-
-    boxes: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    crowd: NDArray[np.bool_]
-    areas: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Annotated:
-    """A dataset with boxes, whose arrays loading processes share.
-
-    Attributes:
-        name: of the dataset.
-        data: images and annotations.
-        classes: the categories' names, in the order of their ids.
-    """
-
-    name: str
-    data: CocoData
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The categories' names, in the order of their ids, which may have gaps."""
-        return tuple(one.name for one in self.data.annotated.categories)
-
-    @property
-    def category_ids(self) -> tuple[int, ...]:
-        """The categories' ids, in the order of the classes."""
-        return tuple(one.id for one in self.data.annotated.categories)
-
-    def samples(self) -> list["DetectionSample"]:
-        """All images, those without objects too."""
-        images = zip(self.data.paths, self.data.annotated.images, strict=True)
-        return [
-            DetectionSample(path, image.name, image.id, self, index)
-            for index, (path, image) in enumerate(images)
-        ]
-
-
-@dataclass(frozen=True)
-class DetectionSample:
-    """An image.
-
-    Attributes:
-        path: the file.
-        name: as its dataset calls it.
-        image_id: COCO's, or the image's number where nothing is annotated.
-        source: the dataset that knows its objects; None where nothing is known.
-        place: the image's index in that dataset.
-    """
-
-    path: Path
-    name: str
-    image_id: int | str
-    source: Annotated | None = None
-    place: int = 0
-
-    def objects(self) -> Objects:
-        """What is in the image; nothing where nothing is known."""
-        if self.source is None:
-            nothing = np.zeros(0)
-            return Objects(np.zeros((0, 4)), nothing.astype(np.int64), nothing.astype(np.bool_), nothing)
-        found = self.source.data.annotated
-        rows = found.rows(self.place)
-        part = slice(rows.start, rows.stop)
-        return Objects(found.boxes[part], found.category_of[part], found.crowd[part], found.areas[part])
+ANNOTATED = ("coco", "odvg")
+"""The formats that hold boxes."""
 
 
 @dataclass(frozen=True)
@@ -160,11 +81,13 @@ def labelled_samples(run: Run, classes: tuple[str, ...]) -> list[DetectionSample
     """
     request = run.request
     for dataset in (request.eval_dataset, request.inference_dataset):
-        if dataset and dataset.format == _ANNOTATED:
+        if dataset and dataset.format in ANNOTATED:
             opened = open_annotated(run, dataset)
             _require_classes(opened, classes, "the model")
             return opened.samples()
-    raise DatasetError("The job has no images to evaluate on. Attach an evaluation dataset in COCO format.")
+    raise DatasetError(
+        "The job has no images to evaluate on. Attach an evaluation dataset with boxes (coco or odvg)."
+    )
 
 
 def images_to_predict(run: Run) -> list[DetectionSample]:
@@ -188,24 +111,27 @@ def samples_at_hand(run: Run) -> Iterator[DetectionSample]:
             yield from _images(run, dataset)
 
 
-def open_annotated(run: Run, dataset: DatasetInput) -> Annotated:
-    """A dataset in COCO format, fetched first if its copy is not here.
+def open_annotated(run: Run, dataset: DatasetInput, *, masks: bool = False) -> Annotations:
+    """A dataset with boxes, fetched first if its copy is not here. If `masks`, what has none is left out.
 
     Raises:
         StoppedError: asked to stop while fetching.
         DatasetError: it cannot be used.
         StorageError: it cannot be fetched.
     """
-    if dataset.format != _ANNOTATED:
+    if dataset.format not in ANNOTATED:
         raise DatasetError(
             f"The dataset {dataset.name} has the format {dataset.format}, which holds no boxes; "
-            f"attach one in the format {_ANNOTATED}."
+            f"attach one in the format {' or '.join(ANNOTATED)}."
         )
-    return Annotated(dataset.name, CocoData.open(fetched(run, dataset).folder))
+    folder = fetched(run, dataset).folder
+    if dataset.format == "odvg":
+        return OdvgAnnotated.open(dataset.name, folder, masks=masks)
+    return Annotated(dataset.name, CocoData.open(folder, masks=masks))
 
 
 def _images(run: Run, dataset: DatasetInput) -> list[DetectionSample]:
-    if dataset.format == _ANNOTATED:
+    if dataset.format in ANNOTATED:
         return open_annotated(run, dataset).samples()
     folder = PulledFolder(fetched(run, dataset).folder)
     root = folder.extracted / "images"
@@ -215,7 +141,7 @@ def _images(run: Run, dataset: DatasetInput) -> list[DetectionSample]:
     ]
 
 
-def _require_classes(found: Annotated, wanted: Sequence[str], whose: str) -> None:
+def _require_classes(found: Annotations, wanted: Sequence[str], whose: str) -> None:
     if found.classes != tuple(wanted):
         raise DatasetError(
             f"The dataset {found.name} has other categories ({_listed(found.classes)}) than {whose} "

@@ -19,6 +19,7 @@ from tunesmith.training.engine.training import Training
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
 from tunesmith.training.tasks.detection import settings
+from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch, DetectionSource, Images
 from tunesmith.training.tasks.detection.distillation import Distillation, begin_as, renormalised
 from tunesmith.training.tasks.detection.drawing import colours_of
@@ -28,7 +29,6 @@ from tunesmith.training.tasks.detection.predictions import InferenceReport, Show
 from tunesmith.training.tasks.detection.pretrained import fill_in
 from tunesmith.training.tasks.detection.records import open_records
 from tunesmith.training.tasks.detection.samples import (
-    DetectionSample,
     TrainingSamples,
     balanced,
     images_to_predict,
@@ -60,7 +60,11 @@ class Detection(Task[DetectionBatch]):
     Attributes:
         settings: the spec in the task's terms.
         form: what images that are not varied look like to the model.
+        masks: whether the model learns masks too.
     """
+
+    masks = False
+    meter_type: type[DetectionMeter] = DetectionMeter
 
     def __init__(
         self,
@@ -107,8 +111,12 @@ class Detection(Task[DetectionBatch]):
     def build_model(self) -> nn.Module:
         """The detector of the spec, with random weights."""
         filled = any(key and part == "backbone" for key, part in self.settings.files.values())
-        pretrained = filled or bool(self.run.request.base_models)
-        return cast("nn.Module", self._module.build(self.spec, len(self.classes), pretrained=pretrained))
+        return self.build(pretrained=filled or bool(self.run.request.base_models))
+
+    def build(self, *, pretrained: bool = False, size: tuple[int, int] | None = None) -> nn.Module:
+        """The detector, for images of a size; the spec's by default."""
+        built = self._module.build(self.spec, len(self.classes), pretrained=pretrained, size=size)
+        return cast("nn.Module", built)
 
     def load_pretrained(self, model: nn.Module) -> None:
         """Fill in the base experiments' weights, then those that the spec names."""
@@ -145,7 +153,7 @@ class Detection(Task[DetectionBatch]):
         inputs = self.settings.inputs
         counts = f"{len(train)} images to learn from, {len(validation)} to validate on"
         return TrainingData(
-            train=self._epoch(DetectionSource(learnt, inputs, varied=True)),
+            train=self._epoch(DetectionSource(learnt, inputs, varied=True, masks=self.masks)),
             plain=DetectionSource(learnt, inputs),
             validation=DetectionSource(measured, inputs) if validation else None,
             summary=f"{counts}, {len(self.classes)} classes",
@@ -211,8 +219,7 @@ class Detection(Task[DetectionBatch]):
         """The detector as a graph, of the size and channels that the job asks for."""
         given = graph_input(self.form, self.export_settings(spec))
         self._require_size(given.width, given.height, "export")
-        size = (given.height, given.width)
-        model = self.shaped(self._module.build(self.spec, len(self.classes), size=size))
+        model = self.shaped(self.build(size=(given.height, given.width)))
         load_resized(model, weights, given)
         boxes = "centre x, centre y, width, height as shares of the input; the class scores are sigmoids"
         name = self.spec.value("model_name")
@@ -238,7 +245,7 @@ class Detection(Task[DetectionBatch]):
         """Annotated images, with COCO's metrics, curves and pictures."""
         own = settings.evaluating(self._module.settings(spec), spec)
         kept = self._kept(own)
-        samples = labelled_samples(self.run, self.classes)[: own.images]
+        samples = self.labelled()[: own.images]
         meter = self._meter(samples, kept)
         report = EvaluationReport(samples, self.classes, meter, colours_of(self.classes, None), kept)
         source = self._source(samples, self._asked(own, "evaluate"))
@@ -256,6 +263,10 @@ class Detection(Task[DetectionBatch]):
         )
         source = self._source(samples, self._asked(own, "inference"), tolerant=True)
         return Work(source, report, own.batch_size, own.workers)
+
+    def labelled(self) -> list[DetectionSample]:
+        """The images to evaluate on."""
+        return labelled_samples(self.run, self.classes)
 
     def _kept(self, own: Predicting) -> Kept:
         """The detections that count. An exported graph may say which are worth nothing."""
@@ -305,20 +316,24 @@ class Detection(Task[DetectionBatch]):
     def _meter(self, samples: list[DetectionSample], kept: Kept) -> DetectionMeter:
         criterion: Criterion = self._module.criterion(self.spec, len(self.classes))
         evaluated, names = self._evaluated(samples), self.settings.metric_names
-        return DetectionMeter(samples, self.classes, criterion, kept, evaluated, names)
+        return self.meter_type(samples, self.classes, criterion, kept, evaluated, names)
 
     def _evaluated(self, samples: list[DetectionSample]) -> list[int]:
         """The indices of the classes that the spec evaluates, by the ids that the dataset gives them."""
         if not self.settings.evaluated:
             return []
-        ids = _category_ids(samples, self.classes)
+        source = samples[0].source if samples else None
+        ids = source.category_ids if source else tuple(range(1, len(self.classes) + 1))
+        names = source.classes if source else self.classes
         if unknown := set(self.settings.evaluated) - set(ids):
             rule = f"must hold ids of the dataset's categories: {', '.join(map(str, ids[:20]))}"
             raise SpecError([SpecProblem("dataset.eval_class_ids", rule, sorted(unknown))])
-        return [ids.index(one) for one in sorted(set(self.settings.evaluated), key=ids.index)]
+        chosen = sorted(set(self.settings.evaluated), key=ids.index)
+        return [self.classes.index(names[ids.index(one)]) for one in chosen]
 
 
 def _category_ids(samples: Sequence[DetectionSample], classes: Sequence[str]) -> list[int]:
-    """The ids that the samples' dataset gives the classes; counted from 1 where it says none."""
+    """The ids that the samples' dataset gives the classes; counted from 1 where they are not its own."""
     source = samples[0].source if samples else None
-    return list(source.category_ids) if source else list(range(1, len(classes) + 1))
+    known = source is not None and source.classes == tuple(classes)
+    return list(source.category_ids) if source and known else list(range(1, len(classes) + 1))

@@ -13,7 +13,8 @@ from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.image_format import ImageFormat
 
 _SHOWN = 9
-_PARTS = ("loss_bbox", "loss_giou")
+_ALWAYS = ("loss_bbox", "loss_giou")
+_PARTS = (*_ALWAYS, "loss_mask", "loss_dice")
 
 
 class DetectionTraining(Training[DetectionBatch]):
@@ -30,9 +31,13 @@ class DetectionTraining(Training[DetectionBatch]):
         self._form, self._l1 = form, l1
 
     def forward(self, batch: DetectionBatch) -> dict[str, Tensor]:
-        """The loss; of it the parts of the classes and of the boxes, over all layers."""
-        parts = _parts(cast("Detector", self.model).losses(batch.images, batch.targets()))
+        """The loss; of it the parts of the classes, of the boxes and of masks, over all layers."""
+        parts = _parts(self.own(batch))
         return parts | {"loss": parts["loss"] + l1_penalty(self.model, self._l1)} if self._l1 else parts
+
+    def own(self, batch: DetectionBatch) -> dict[str, Tensor]:
+        """The weighted losses of the model, by name."""
+        return cast("Detector", self.model).losses(batch.images, batch.targets())
 
     def losses(self, batch: DetectionBatch, watch: Callable[[Seen], None]) -> dict[str, Tensor]:
         """The same; `watch` is shown what the model made of the batch."""
@@ -52,10 +57,13 @@ class DetectionTraining(Training[DetectionBatch]):
 
 
 def _parts(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    parts = {name: _sum([value for key, value in found.items() if key.startswith(name)]) for name in _PARTS}
     loss = _sum(list(found.values()))
-    boxes, overlap = (part.to(loss.device) for part in parts.values())
-    return {"loss": loss, "loss_class": loss - boxes - overlap, "loss_bbox": boxes, "loss_giou": overlap}
+    parts = {
+        name: _sum([value for key, value in found.items() if key.startswith(name)]).to(loss.device)
+        for name in _PARTS
+        if name in _ALWAYS or any(key.startswith(name) for key in found)
+    }
+    return {"loss": loss, "loss_class": loss - _sum(list(parts.values())), **parts}
 
 
 def _sum(losses: list[Tensor]) -> Tensor:
