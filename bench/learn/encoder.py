@@ -21,7 +21,7 @@ def write_encoder(folder: Path, width: int = 32) -> None:
     tokenizer: Any = BertTokenizer(vocab={word: place for place, word in enumerate(words)})
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
-    config: Any = BertConfig(  # type: ignore[call-arg]
+    config: Any = BertConfig(
         vocab_size=len(words),
         hidden_size=width,
         num_hidden_layers=1,

@@ -1,5 +1,7 @@
 """The model of grounding_dino: true to the published one, and what it makes of words."""
 
+from typing import Any
+
 import pytest
 import timm
 import torch
@@ -32,7 +34,7 @@ TARGETS = [
     },
     {"boxes": torch.zeros(0, 4), "class_labels": torch.zeros(0, dtype=torch.int64)},
 ]
-SWIN = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (1, 2, 2, 4)}
+SWIN: dict[str, Any] = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (1, 2, 2, 4)}
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +75,9 @@ def test_published_weights_predict_as_in_their_library(files, tmp_path, monkeypa
         class_embed_bias=False,
         log_scale="none",
     ).eval()
+    swin_configuration: Any = SwinConfig  # declared in a way that type checkers do not follow
     config = GroundingDinoConfig(
-        backbone_config=SwinConfig(image_size=224, window_size=7, out_indices=[2, 3, 4], **SWIN),
+        backbone_config=swin_configuration(image_size=224, window_size=7, out_indices=[2, 3, 4], **SWIN),
         text_config=BertConfig(**files.configuration),
         num_queries=30,
         d_model=64,

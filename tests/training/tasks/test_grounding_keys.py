@@ -14,6 +14,7 @@ from tunesmith.networks.grounding_dino.text import TextFiles
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.specs.block import key_facts
 from tunesmith.training.tasks.detection import settings as engine
+from tunesmith.training.tasks.learning import optimizer, schedule
 
 SECTIONS = ("model.", "dataset.", "train.")
 BASE = SMALL_WORDS | {"model.dn_number": 8, "dataset.augmentation.fixed_padding": False}
@@ -149,8 +150,8 @@ def observed(network: str, changes, files) -> list[Any]:
     found: list[Any] = [
         known,
         engine.loop(known, spec),
-        engine.optimizer(known.learning),
-        engine.schedule(known.learning),
+        optimizer(known.learning),
+        schedule(known.learning),
     ]
     with torch.no_grad():
         for weight in model.parameters():  # those that begin at nothing would hide what others do

@@ -65,7 +65,7 @@ def chosen_for(
         prompt = vocabulary.caption(caption.text, caption.phrases)
         kept = [row if places else -1 for row, places in enumerate(prompt.phrases)]
         return Chosen(prompt, torch.tensor(kept, dtype=torch.int64))
-    shown = target["class_labels"].unique().tolist()
+    shown = sorted(set(target["class_labels"].tolist()))
     others = [label for label in torch.randperm(len(classes)).tolist() if label not in set(shown)]
     wanted = (shown + others)[: max(most, 1)]
     wanted = wanted[: vocabulary.fitting(classes[label] for label in wanted)]

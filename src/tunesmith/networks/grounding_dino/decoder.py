@@ -50,11 +50,12 @@ class Layer(GroundingDinoDecoderLayer):
     """A layer whose queries look first at one another, the words (ca_label) or the image (ca_content)."""
 
     def __init__(self, config: GroundingDinoConfig, first: str) -> None:
-        super().__init__(config)  # type: ignore[no-untyped-call]
+        super().__init__(config)
         self._first = first
         if first == "ca_content":
             heads, points = config.decoder_attention_heads, config.decoder_n_points
-            self.self_attn = GroundingDinoMultiscaleDeformableAttention(config, heads, points)
+            image: Any = GroundingDinoMultiscaleDeformableAttention(config, heads, points)
+            self.self_attn = image
 
     def forward(  # type: ignore[override]
         self, hidden: Tensor, positions: Tensor, references: Tensor, looked: Looked, apart: Tensor | None

@@ -111,4 +111,5 @@ class TokenLosses:
 
 
 def _corners(boxes: Tensor) -> Tensor:
-    return box_convert(boxes.float(), "cxcywh", "xyxy")
+    corners: Tensor = box_convert(boxes.float(), "cxcywh", "xyxy")
+    return corners

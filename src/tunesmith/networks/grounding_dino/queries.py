@@ -1,6 +1,6 @@
 """Where the queries of Grounding DINO begin: at the encoder's proposals, or at learnt places."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -105,8 +105,9 @@ class LearntPlaces(nn.Module):
 def box_head(width: int) -> nn.Module:
     """Queries to changes of boxes, none in the beginning."""
     head = GroundingDinoMLPPredictionHead(width, width, 4, 3)  # type: ignore[no-untyped-call]
-    nn.init.zeros_(head.layers[-1].weight)
-    nn.init.zeros_(head.layers[-1].bias)
+    last = cast("nn.Linear", head.layers[-1])
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
     return head
 
 
@@ -114,7 +115,7 @@ def _everywhere(places: Places) -> tuple[Tensor, Tensor]:
     """A box around each place as logits (batch, places, 4), and whether it is one: (batch, places, 1)."""
     found, start = [], 0
     for level, (height, width) in enumerate(places.shapes):
-        inside = places.valid[:, start : start + height * width].unflatten(1, (height, width))
+        inside = places.valid[:, start : start + height * width].reshape(-1, height, width)
         tall, wide = inside[:, :, 0].sum(1), inside[:, 0].sum(1)
         down = torch.arange(height, device=inside.device, dtype=torch.float32) + 0.5
         across = torch.arange(width, device=inside.device, dtype=torch.float32) + 0.5

@@ -5,11 +5,11 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import LongTensor, Tensor
 from transformers import AutoTokenizer
 from transformers.models.grounding_dino.modeling_grounding_dino import (
     generate_masks_with_special_tokens_and_transfer_map as _block_masks,
@@ -129,14 +129,14 @@ class Vocabulary:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self.longest = longest
-        ids = {name: self._tokenizer.token_to_id(name) for name in (*_ENDS, *_STOPS, _PADDING)}
-        if absent := [name for name, one in ids.items() if one is None and name != "?"]:
+        names = (*_ENDS, *_STOPS, _PADDING)
+        found = {name: self._tokenizer.token_to_id(name) for name in names}
+        ids = {name: one for name, one in found.items() if one is not None}
+        if absent := [name for name in names if name not in ids and name != "?"]:
             raise TextError(f"has a tokenizer without the tokens {', '.join(absent)}")
         self._first, self._last = ids["[CLS]"], ids["[SEP]"]
         self._stop, self._padding = ids["."], ids[_PADDING]
-        self._special = torch.tensor(
-            [one for name, one in ids.items() if one is not None and name != _PADDING]
-        )
+        self._special = torch.tensor([one for name, one in ids.items() if name != _PADDING])
         self._known: dict[str, tuple[int, ...]] = {}
 
     def words(self, phrase: str) -> tuple[int, ...]:
@@ -206,7 +206,7 @@ class Vocabulary:
         inside = torch.arange(length)[None] < lengths[:, None]
         # A column more, for the library takes a text that ends with the row for one cut off.
         more = torch.cat([ids, ids.new_full((len(ids), 1), self._padding)], dim=1)
-        masks, positions = _block_masks(more, self._special)
+        masks, positions = _block_masks(cast("LongTensor", more), cast("LongTensor", self._special))
         return TextInputs(
             ids,
             inside,

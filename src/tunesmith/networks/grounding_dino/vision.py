@@ -35,9 +35,10 @@ class Places(NamedTuple):
 
     def maps(self, features: Tensor) -> list[Tensor]:
         """Features of all places as maps (batch, width, height, width)."""
-        parts = features.split([height * width for height, width in self.shapes], dim=1)
+        parts = torch.split(features, [height * width for height, width in self.shapes], dim=1)
         return [
-            part.transpose(1, 2).unflatten(2, shape) for part, shape in zip(parts, self.shapes, strict=True)
+            part.transpose(1, 2).reshape(part.shape[0], -1, *shape)
+            for part, shape in zip(parts, self.shapes, strict=True)
         ]
 
 
@@ -86,7 +87,7 @@ def placed(
     maps = _projected(raw, projected)
     shapes = [(one.shape[-2], one.shape[-1]) for one in maps]
     grids = [Grid.of(extent, shape) for shape in shapes]
-    valid = [grid.valid.unflatten(1, shape) for grid, shape in zip(grids, shapes, strict=True)]
+    valid = [grid.valid.reshape(-1, *shape) for grid, shape in zip(grids, shapes, strict=True)]
     positions = [
         _positions(inside, level_embed.shape[1], temperatures) + level_embed[level]
         for level, inside in enumerate(valid)

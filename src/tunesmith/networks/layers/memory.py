@@ -56,7 +56,7 @@ class Memory:
         areas = [height * width for height, width in self.shapes]
         parts = torch.split(self.features, areas, dim=1)
         pairs = zip(parts, self.shapes, strict=True)
-        return tuple(part.transpose(1, 2).reshape(len(part), -1, *shape) for part, shape in pairs)
+        return tuple(part.transpose(1, 2).reshape(part.shape[0], -1, *shape) for part, shape in pairs)
 
     def of_image(self, targets: Sequence[Target]) -> list[Target]:
         """Targets whose boxes are shares of the images, instead of the inputs: so the decoder sees them."""

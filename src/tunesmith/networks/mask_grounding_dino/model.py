@@ -1,7 +1,7 @@
 """Grounding DINO with a head of masks."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
@@ -90,4 +90,4 @@ def build(
 
 def checkpoint_filter_fn(weights: Mapping[str, Tensor], model: GroundingDino) -> dict[str, Tensor]:
     """Published weights of Grounding DINO under this model's names; its masks begin anew."""
-    return cast("dict[str, Tensor]", grounding_dino.checkpoint_filter_fn(weights, model))
+    return grounding_dino.checkpoint_filter_fn(weights, model)

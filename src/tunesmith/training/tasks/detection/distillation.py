@@ -71,14 +71,20 @@ class Distillation(Taught[DetectionBatch]):
         return self._predicted_apart(student.predictions, teacher.predictions)
 
     def _predicted_apart(self, student: Predictions, teacher: Predictions) -> Tensor:
-        taught = [_believed(*one, most=student.logits.shape[1]) for one in zip(*teacher, strict=True)]
+        most = student.logits.shape[1]
+        taught = [
+            _believed(logits, boxes, most=most)
+            for logits, boxes in zip(teacher.logits, teacher.boxes, strict=True)
+        ]
         given = {"logits": student.logits.float(), "pred_boxes": student.boxes.float()}
         wanted: list[Target] = [
             {"boxes": one.boxes, "class_labels": one.logits.argmax(dim=-1)} for one in taught
         ]
         matched = cast("Teachable", self.model).matcher(given, wanted)
         answers = [_rows(part, [mine for mine, _ in matched]) for part in given.values()]
-        asked = [_rows(part, [its for _, its in matched]) for part in zip(*taught, strict=True)]
+        chosen = [its for _, its in matched]
+        parts = ([one.logits for one in taught], [one.boxes for one in taught])
+        asked = [_rows(part, chosen) for part in parts]
         if not len(asked[0]):
             return answers[0].sum()
         trust = asked[0].sigmoid().amax(dim=-1)

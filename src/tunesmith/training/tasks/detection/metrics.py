@@ -92,7 +92,9 @@ class DetectionMeter:
 
     def update(self, outputs: Predictions, batch: DetectionBatch) -> None:
         """Take in the predictions for a batch with known answers."""
-        cpu = Predictions(*(None if one is None else one.detach().float().cpu() for one in outputs))
+        logits, boxes, masks = (None if one is None else one.detach().float().cpu() for one in outputs)
+        assert logits is not None and boxes is not None  # noqa: S101, PT018 - masks alone may be missing
+        cpu = Predictions(logits, boxes, masks)
         losses = self._criterion(cpu, DetectionBatch(*(_cpu(part) for part in batch)).targets())
         self._loss += float(sum(losses.values(), torch.zeros(()))) * len(batch.indices)
         self._count += len(batch.indices)

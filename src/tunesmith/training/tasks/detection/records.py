@@ -12,7 +12,7 @@ from tunesmith.protocol import Cause
 from tunesmith.storage.locations import Location
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
-from tunesmith.training.tasks.detection.samples import Annotated
+from tunesmith.training.tasks.detection.annotations import Annotated
 
 _WILD = re.compile(r"[*?\[]")
 
