@@ -16,7 +16,7 @@ from tunesmith.protocol import DatasetInput, Metrics
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.tasks.datasets import fetched
 
-LEARNING = {"train.num_epochs": 3, "train.checkpoint_interval": 3}
+LEARNING = {"train.num_epochs": 2, "train.checkpoint_interval": 2}
 
 
 @pytest.fixture(scope="module")
