@@ -92,7 +92,7 @@ def effects(spec: MalSpec) -> list[Any]:
     image = interpolate(torch.rand(1, 3, 16, 16), (side, side)).mul(25).add(100).to(torch.uint8)
     boxes = torch.tensor([[side / 4, side / 4, side / 2, side / 2]])
     batch = CropBatch(form.normalise(image), boxes, boxes.long(), torch.zeros(1, side, side), torch.zeros(1))
-    model.student.head.pixels[-1].weight.data *= 60  # masks of all probabilities
+    model.student.head.pixels[-1].get_parameter("weight").data *= 60  # masks of all probabilities
     model.teacher.load_state_dict(model.student.state_dict())
     for parameter in model.student.parameters():
         parameter.data += 0.02  # so that there is something for the teacher to follow

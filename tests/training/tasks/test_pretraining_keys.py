@@ -173,7 +173,7 @@ def test_a_layer_learns_more_slowly_the_further_it_is_from_the_classifier():
         assert [len(one) for one in found] == [1] * len(layers)
         expected = [lr * 0.1 * 0.5**place for place in reversed(range(len(layers)))]
         assert [one.pop() for one in found] == pytest.approx(expected)
-        assert rates[id(model.head.weight)] == lr
+        assert rates[id(model.head.get_parameter("weight"))] == lr
         first = next(iter(model.net.parameters()))
         assert rates[id(first)] == pytest.approx(lr * 0.1 * 0.5 ** len(layers))
 

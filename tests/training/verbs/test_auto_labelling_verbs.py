@@ -1,6 +1,7 @@
 """Masks learnt from boxes, from training to annotations that can be trained on."""
 
 import json
+from pathlib import Path
 
 import pytest
 import timm
@@ -13,6 +14,7 @@ from tests.training.objects import BOXES, SMALL_MAL, write_objects
 from tunesmith.data.coco_data import CocoData
 from tunesmith.data.errors import DatasetError
 from tunesmith.protocol import DatasetInput, Metrics
+from tunesmith.storage.locations import FolderStore
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.tasks.datasets import fetched
 
@@ -92,7 +94,9 @@ def test_an_inference_writes_annotations_that_can_be_trained_on(bench, labeller,
     data = CocoData.open(fetched(job.run, again).folder, masks=True)
     assert len(data.annotated) == len(given["annotations"])
     for row in range(len(data.annotated)):
-        assert data.annotated.mask(row).sum() == found["annotations"][row]["area"]
+        mask = data.annotated.mask(row)
+        assert mask is not None
+        assert mask.sum() == found["annotations"][row]["area"]
     # What was labelled can be evaluated against: the model agrees with itself.
     measured = run(bench, "evaluate", labeller.parent("model_best.pth"), eval_dataset=again)
     assert measured.outcome["metrics"]["mIoU"] > 0.9
@@ -129,5 +133,6 @@ def test_a_training_begins_with_weights_of_the_workspace(bench, labeller, boxed)
         torch.testing.assert_close(after[f"teacher.net.{name}"], wanted, rtol=0, atol=1e-6)
 
 
-def tmp_path_of(dataset: DatasetInput):
+def tmp_path_of(dataset: DatasetInput) -> Path:
+    assert isinstance(dataset.source.store, FolderStore)
     return dataset.source.store.path

@@ -57,7 +57,7 @@ def run(bench: Bench, action: str, parent, changes=None, **request) -> Finished:
 
 def curve(job: Finished, name: str) -> list[float]:
     reported = [event for event in job.events if isinstance(event, Metrics) and event.epoch]
-    return [event.values[name] for event in reported if name in event.values]
+    return [value for event in reported if (value := event.values.get(name)) is not None]
 
 
 def test_the_loss_halves_and_features_tell_classes_that_were_never_named(bench, pretrained, unlabelled):

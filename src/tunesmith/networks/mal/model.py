@@ -117,7 +117,8 @@ class MaskAutoLabeller(nn.Module):
     @torch.no_grad()
     def follow(self) -> None:
         """Let the teacher follow the student by a step."""
-        mine, its = list(self.teacher.parameters()), list(self.student.parameters())
+        mine: list[Tensor] = list(self.teacher.parameters())
+        its: list[Tensor] = list(self.student.parameters())
         torch._foreach_lerp_(mine, its, 1.0 - self._momentum)
 
     def train(self, mode: bool = True) -> "MaskAutoLabeller":

@@ -5,6 +5,7 @@ from typing import Annotated
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
 from tunesmith.specs.blocks import actions, common, train
+from tunesmith.specs.blocks.devices import Devices
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 FOLDERS = "images and annotations come from the datasets attached to the experiment"
@@ -31,7 +32,7 @@ class Dataset(Block):
     crop_size: int = integer(512, "Side of the square that objects are scaled to, in pixels.", ge=256)
 
 
-class Train(train.Devices):
+class Train(Devices):
     """The training loop."""
 
     num_nodes: int = integer(

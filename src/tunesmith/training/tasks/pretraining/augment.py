@@ -60,7 +60,8 @@ class AutoAugment(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """The image, changed."""
-        return pil_to_tensor(self._chain(to_pil_image(image)))
+        varied: Tensor = pil_to_tensor(self._chain(to_pil_image(image)))
+        return varied
 
 
 def pretraining_variation(spec: Augmentation) -> Varied:
@@ -97,7 +98,7 @@ def mixing(spec: Augmentation, classes: int) -> Mixed | None:
     if not (spec.mixup or spec.cutmix or spec.cutmix_minmax is not None) or not spec.mixup_prob:
         return None
     small = spec.cutmix_minmax
-    mixer = Mixup(
+    mixer = Mixup(  # type: ignore[no-untyped-call]
         mixup_alpha=spec.mixup,
         cutmix_alpha=spec.cutmix,
         cutmix_minmax=None if small is None else sorted((small, 1 - small)),

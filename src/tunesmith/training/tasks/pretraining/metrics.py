@@ -78,11 +78,11 @@ def probe(features: Tensor, labels: Tensor, classes: int) -> float | None:
         classes: how many there are.
     """
     place = torch.zeros_like(labels)
-    for label in labels.unique():
+    for label in set(labels.tolist()):
         own = labels == label
         place[own] = torch.arange(int(own.sum()))
     learnt = place % 2 == 0
-    if bool(learnt.all()) or len(labels[learnt].unique()) < 2:
+    if bool(learnt.all()) or len(set(labels[learnt].tolist())) < 2:
         return None
     with torch.inference_mode(False), torch.enable_grad():
         features, labels = features.clone(), labels.clone()

@@ -79,7 +79,7 @@ def layer_rates(spec: MaeSpec) -> Iterator[Rate]:
     optim = spec.train.optim
     with torch.device("meta"):
         model = build(spec.replaced("train.stage", FINETUNE), 2)
-    layers = encoder_layers(cast("nn.Module", model.net))
+    layers = encoder_layers(model.net)
     for place, parts in enumerate(reversed(layers)):
         rate = optim.lr * optim.backbone_multiplier * optim.layer_decay**place
         yield Rate(tuple(f"net.{part}." for part in parts), rate)
@@ -92,7 +92,8 @@ def layer_rates(spec: MaeSpec) -> Iterator[Rate]:
 def encoder_layers(net: nn.Module) -> list[tuple[str, ...]]:
     """The blocks of a timm model from the first to the last, each by the names of its parts."""
     names = [name for name, _ in net.named_modules()]
-    if blocks := [(name,) for name in names if re.fullmatch(r"blocks\.\d+", name)]:
+    blocks: list[tuple[str, ...]] = [(name,) for name in names if re.fullmatch(r"blocks\.\d+", name)]
+    if blocks:
         return blocks
     found = [re.fullmatch(r"(stages\.\d+)\.blocks\.(\d+)", name) for name in names]
     # What halves the maps learns with its stage's first block.
