@@ -24,7 +24,9 @@ from tunesmith.training.tasks.pretraining.training import PretrainingTraining
 
 SECTIONS = ("model.", "dataset.", "train.")
 VARIED = "dataset.augmentation."
-BASE = SMALL_MAE | {f"{VARIED}hflip": 0.5, f"{VARIED}re_prob": 0.3, "train.optim.lr_scheduler": "MultiStep"}
+CUT = {"min_scale": 0.6, "max_scale": 1.0, "min_ratio": 0.75, "max_ratio": 1.33}
+BASE = SMALL_MAE | {f"{VARIED}{key}": value for key, value in CUT.items()}
+BASE |= {f"{VARIED}hflip": 0.5, f"{VARIED}re_prob": 0.3, "train.optim.lr_scheduler": "MultiStep"}
 CHANGES: dict[str, Any] = {
     "model.arch": "timm/test_convnext2",
     "model.num_classes": 4,

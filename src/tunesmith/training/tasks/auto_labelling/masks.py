@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage  # type: ignore[import-untyped]
+from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import interpolate
 
