@@ -162,6 +162,7 @@ def test_a_layer_learns_more_slowly_the_further_it_is_from_the_classifier():
             **{"model.arch": arch, "train.optim.layer_decay": 0.5, "train.optim.backbone_multiplier": 0.1}
         )
         model = build(spec.replaced("train.stage", "finetune"), 4)
+        assert isinstance(model, Classifier)
         optimizer = build_optimizer(model, settings.finetuning_optimizer(spec), fused=False)
         rates = {id(weight): group["lr"] for group in optimizer.param_groups for weight in group["params"]}
         layers = settings.encoder_layers(model.net)
@@ -175,7 +176,8 @@ def test_a_layer_learns_more_slowly_the_further_it_is_from_the_classifier():
         assert [len(one) for one in found] == [1] * len(layers)
         expected = [lr * 0.1 * 0.5**place for place in reversed(range(len(layers)))]
         assert [one.pop() for one in found] == pytest.approx(expected)
-        assert rates[id(model.head.get_parameter("weight"))] == lr
+        head = weights[f"net.{model.head_names[0]}weight"]
+        assert rates[id(head)] == lr
         first = next(iter(model.net.parameters()))
         assert rates[id(first)] == pytest.approx(lr * 0.1 * 0.5 ** len(layers))
 
