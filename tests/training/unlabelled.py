@@ -12,8 +12,10 @@ SMALL_MAE = {
     "model.drop_path_rate": 0.0,
     "dataset.augmentation.input_size": SIDE,
     "dataset.augmentation.hflip": 0.0,  # a mirrored digit is another one
-    "dataset.augmentation.min_scale": 0.6,
+    "dataset.augmentation.min_scale": 1.0,
     "dataset.augmentation.max_scale": 1.0,
+    "dataset.augmentation.min_ratio": 1.0,
+    "dataset.augmentation.max_ratio": 1.0,
     "dataset.batch_size": 32,
     "dataset.num_workers_per_gpu": 0,
     "train.num_epochs": 1,
@@ -25,6 +27,7 @@ SMALL_MAE = {
 TUNED = {
     "train.stage": "finetune",
     "train.optim.backbone_multiplier": 1.0,
+    "train.optim.layer_decay": 1.0,
     "dataset.augmentation.auto_aug": "",
     "dataset.augmentation.mixup": 0.0,
     "dataset.augmentation.cutmix": 0.0,

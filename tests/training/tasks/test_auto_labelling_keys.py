@@ -60,7 +60,7 @@ CHANGES: dict[str, Any] = {
     "train.loss_mil_step": 20,
     "train.crf_size_ratio": 2,
     "train.crf_value_high_thres": 0.5,
-    "train.crf_value_low_thres": 0.5,
+    "train.crf_value_low_thres": 0.79,
 }
 SHOWN_ELSEWHERE = {
     "dataset.min_obj_size": "test_auto_labelling_data",
@@ -89,14 +89,11 @@ def effects(spec: MalSpec) -> list[Any]:
     model, form = build(spec), settings.image_format(spec)
     training = AutoLabellingTraining(model, form, spec.train)
     side = spec.dataset.crop_size
-    count = 8
-    image = interpolate(torch.rand(count, 3, 16, 16), (side, side)).mul(255).to(torch.uint8)
-    boxes = torch.tensor([[side / 4, side / 4, side / 2, side / 2]] * count)
-    masks = torch.zeros(count, side, side)
-    batch = CropBatch(form.normalise(image), boxes, boxes.long(), masks, torch.zeros(count))
-    last: Any = model.student.head.pixels[-1]
-    last.weight.data *= 20  # masks of all probabilities
-    model.align()
+    image = interpolate(torch.rand(1, 3, 16, 16), (side, side)).mul(25).add(100).to(torch.uint8)
+    boxes = torch.tensor([[side / 4, side / 4, side / 2, side / 2]])
+    batch = CropBatch(form.normalise(image), boxes, boxes.long(), torch.zeros(1, side, side), torch.zeros(1))
+    model.student.head.pixels[-1].get_parameter("weight").data *= 60  # masks of all probabilities
+    model.teacher.load_state_dict(model.student.state_dict())
     for parameter in model.student.parameters():
         parameter.data += 0.02  # so that there is something for the teacher to follow
     training.steps += 4

@@ -24,7 +24,9 @@ from tunesmith.training.tasks.pretraining.training import PretrainingTraining
 
 SECTIONS = ("model.", "dataset.", "train.")
 VARIED = "dataset.augmentation."
-BASE = SMALL_MAE | {f"{VARIED}hflip": 0.5, f"{VARIED}re_prob": 0.3, "train.optim.lr_scheduler": "MultiStep"}
+CUT = {"min_scale": 0.6, "max_scale": 1.0, "min_ratio": 0.75, "max_ratio": 1.33}
+BASE = SMALL_MAE | {f"{VARIED}{key}": value for key, value in CUT.items()}
+BASE |= {f"{VARIED}hflip": 0.5, f"{VARIED}re_prob": 0.3, "train.optim.lr_scheduler": "MultiStep"}
 CHANGES: dict[str, Any] = {
     "model.arch": "timm/test_convnext2",
     "model.num_classes": 4,
@@ -160,6 +162,7 @@ def test_a_layer_learns_more_slowly_the_further_it_is_from_the_classifier():
             **{"model.arch": arch, "train.optim.layer_decay": 0.5, "train.optim.backbone_multiplier": 0.1}
         )
         model = build(spec.replaced("train.stage", "finetune"), 4)
+        assert isinstance(model, Classifier)
         optimizer = build_optimizer(model, settings.finetuning_optimizer(spec), fused=False)
         rates = {id(weight): group["lr"] for group in optimizer.param_groups for weight in group["params"]}
         layers = settings.encoder_layers(model.net)
@@ -173,8 +176,8 @@ def test_a_layer_learns_more_slowly_the_further_it_is_from_the_classifier():
         assert [len(one) for one in found] == [1] * len(layers)
         expected = [lr * 0.1 * 0.5**place for place in reversed(range(len(layers)))]
         assert [one.pop() for one in found] == pytest.approx(expected)
-        head: Any = model.head
-        assert rates[id(head.weight)] == lr
+        head = weights[f"net.{model.head_names[0]}weight"]
+        assert rates[id(head)] == lr
         first = next(iter(model.net.parameters()))
         assert rates[id(first)] == pytest.approx(lr * 0.1 * 0.5 ** len(layers))
 

@@ -1,6 +1,7 @@
 """Masks learnt from boxes, from training to annotations that can be trained on."""
 
 import json
+from pathlib import Path
 
 import pytest
 import timm
@@ -17,7 +18,7 @@ from tunesmith.storage.locations import FolderStore
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.tasks.datasets import fetched
 
-LEARNING = {"train.num_epochs": 3, "train.checkpoint_interval": 3}
+LEARNING = {"train.num_epochs": 2, "train.checkpoint_interval": 2}
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,6 @@ def test_a_training_begins_with_weights_of_the_workspace(bench, labeller, boxed)
         torch.testing.assert_close(after[f"teacher.net.{name}"], wanted, rtol=0, atol=1e-6)
 
 
-def tmp_path_of(dataset: DatasetInput):
+def tmp_path_of(dataset: DatasetInput) -> Path:
     assert isinstance(dataset.source.store, FolderStore)
     return dataset.source.store.path

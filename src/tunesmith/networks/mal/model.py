@@ -26,6 +26,7 @@ TIMM_NAMES = {
 
 _KEYS = Keys("model.arch", "model.arch", "dataset.crop_size")
 _GROUPS = 8
+_NETS = ("student.net.", "teacher.net.")
 
 Speaker = Literal["student", "teacher", "both"]
 
@@ -116,14 +117,9 @@ class MaskAutoLabeller(nn.Module):
     @torch.no_grad()
     def follow(self) -> None:
         """Let the teacher follow the student by a step."""
-        mine: list[Tensor] = [*self.teacher.parameters()]
-        its: list[Tensor] = [*self.student.parameters()]
+        mine: list[Tensor] = list(self.teacher.parameters())
+        its: list[Tensor] = list(self.student.parameters())
         torch._foreach_lerp_(mine, its, 1.0 - self._momentum)
-
-    @torch.no_grad()
-    def align(self) -> None:
-        """Make the teacher what the student is."""
-        self.teacher.load_state_dict(self.student.state_dict())
 
     def train(self, mode: bool = True) -> "MaskAutoLabeller":
         """The teacher leaves nothing out."""
@@ -167,14 +163,16 @@ def build(spec: MalSpec) -> MaskAutoLabeller:
     return MaskAutoLabeller(labeller, model.teacher_momentum)
 
 
-def checkpoint_filter_fn(weights: Mapping[str, Tensor], model: Labeller) -> dict[str, Tensor]:
-    """Weights of an encoder, or of a labeller of another crop size, under the names and in the shapes that
-    they have here: what `fit` looks for."""
-    own = {name.removeprefix("net."): value for name, value in weights.items() if name.startswith("net.")}
-    net = encoder_weights(own or weights, model.net)
-    return {name: value for name, value in weights.items() if not name.startswith("net.")} | {
-        f"net.{name}": value for name, value in net.items()
-    }
+def checkpoint_filter_fn(weights: Mapping[str, Tensor], model: MaskAutoLabeller) -> dict[str, Tensor]:
+    """Weights of a labeller of another crop size, or of an encoder for student and teacher, under the names
+    and in the shapes that they have here: what `fit` looks for."""
+    found = {name: value for name, value in weights.items() if not name.startswith(_NETS)}
+    whole = len(found) < len(weights)
+    for start in _NETS:
+        own = {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
+        net = encoder_weights(own if whole else weights, model.student.net)
+        found |= {f"{start}{name}": value for name, value in net.items()}
+    return found
 
 
 def _conv(given: int, width: int) -> nn.Module:

@@ -128,7 +128,9 @@ def training_samples(run: Run, seed: int, sizes: tuple[float, float], *, masks: 
         raise JobError(Cause.BAD_DATA, "The job has no training dataset.", "Attach one to the experiment.")
     opened = [open_annotated(run, dataset, masks=False) for dataset in request.train_datasets]
     images = [image for one in opened for image in one.images()]
-    images, validation = _split(run, seed, images) if masks else (images, [])
+    validation: list[Picture] = []
+    if masks:
+        images, validation = _split(run, seed, images)
     train = [one for image in images for one in image.objects(*sizes)]
     if not train:
         raise DatasetError(

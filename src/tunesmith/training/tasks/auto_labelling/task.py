@@ -75,14 +75,12 @@ class AutoLabelling(Task[CropBatch]):
 
     def load_pretrained(self, model: nn.Module) -> None:
         """Fill in the base experiments' weights, of encoders, then those that the spec names, of either."""
-        whole = cast("MaskAutoLabeller", model)
         for base in self.run.request.base_models:
             file = weights_of(self.run, base)
-            self.run.note(load_weights(whole.student, file, f"base_experiment {base.name}"))
+            self.run.note(load_weights(model, file, f"base_experiment {base.name}"))
         if key := self.spec.train.pretrained_model_path:
             path = "train.pretrained_model_path"
-            self.run.note(load_weights(whole.student, workspace_file(self.run, key, path), path))
-        whole.align()
+            self.run.note(load_weights(model, workspace_file(self.run, key, path), path))
 
     def inputs(self, batch: CropBatch) -> Tensor:
         """The crops."""

@@ -60,8 +60,8 @@ class AutoAugment(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """The image, changed."""
-        changed: Tensor = pil_to_tensor(self._chain(to_pil_image(image)))
-        return changed
+        varied: Tensor = pil_to_tensor(self._chain(to_pil_image(image)))
+        return varied
 
 
 def pretraining_variation(spec: Augmentation) -> Varied:

@@ -92,8 +92,9 @@ def layer_rates(spec: MaeSpec) -> Iterator[Rate]:
 def encoder_layers(net: nn.Module) -> list[tuple[str, ...]]:
     """The blocks of a timm model from the first to the last, each by the names of its parts."""
     names = [name for name, _ in net.named_modules()]
-    if blocks := [name for name in names if re.fullmatch(r"blocks\.\d+", name)]:
-        return [(name,) for name in blocks]
+    blocks: list[tuple[str, ...]] = [(name,) for name in names if re.fullmatch(r"blocks\.\d+", name)]
+    if blocks:
+        return blocks
     found = [re.fullmatch(r"(stages\.\d+)\.blocks\.(\d+)", name) for name in names]
     # What halves the maps learns with its stage's first block.
     return [(one[0],) if int(one[2]) else (one[0], f"{one[1]}.downsample") for one in found if one]
