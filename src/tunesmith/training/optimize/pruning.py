@@ -147,12 +147,18 @@ def _graph(model: nn.Module, example: Tensor) -> Iterator[Any]:
     try:
         with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")  # remarks on parameters that belong to no layer
-            yield tp.DependencyGraph().build_dependency(model, example_inputs=example)
+            graph = tp.DependencyGraph()
+            yield graph.build_dependency(model, example_inputs=example, output_transform=_predicted)
     finally:
         for name, weight in model.named_parameters():
             weight.requires_grad_(learning.get(name, True))
             weight.grad = None
         model.train(training)
+
+
+def _predicted(outputs: Any) -> Any:
+    """The tensors that a model returns; a detector without masks has nothing in their place."""
+    return [one for one in outputs if one is not None] if isinstance(outputs, tuple) else outputs
 
 
 def _is_divided(layer: nn.Module) -> bool:
