@@ -1,5 +1,7 @@
 """The models of dino: what the paper adds to Deformable DETR, and every key of the spec."""
 
+from typing import Any
+
 import pytest
 import torch
 from tests.training.boxes import SMALL
@@ -98,11 +100,11 @@ def test_a_layers_boxes_are_judged_through_the_layer_before_alone():
     memory = model._remember(images())
     queries = model.queries(memory)
     _, boxes = model._decode(memory, queries, None)
-    heads = model.decoder.bbox_embed
+    heads: Any = model.decoder.bbox_embed
     for layer, reached in ((0, [True, False, False]), (1, [True, True, False]), (2, [False, True, True])):
         grads = torch.autograd.grad(
             boxes[:, layer].sum(),
-            [head.layers[-1].bias for head in heads],  # type: ignore[union-attr, index]
+            [head.layers[-1].bias for head in heads],
             retain_graph=True,
             allow_unused=True,
         )

@@ -76,6 +76,8 @@ def test_a_graph_measures_what_the_model_does(bench, detector, exported, scenes)
 
 
 def test_a_graph_of_another_size_agrees_with_torch(bench, detector, scenes):
+    if detector.run.request.network != "deformable_detr":
+        pytest.skip("the layers that a size matters to are the same")
     changes = {"export.input_width": 131, "export.input_height": 90}
     job = run(bench, "export", detector, detector, "model_best.pth", changes, eval_dataset=scenes["val"])
     assert job.outcome["input"] == {"name": "inputs", "shape": [3, 90, 131]}
