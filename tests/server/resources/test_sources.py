@@ -15,7 +15,7 @@ from tunesmith.protocol import JobRequest
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.kit.caller import Caller
 from tunesmith.server.scheduling.claims import Claim
-from tunesmith.server.scheduling.requests import build_request
+from tunesmith.server.scheduling.requests import build_orders
 from tunesmith.server.workspaces.finding import SearchQuery, find_datasets
 from tunesmith.storage.files import Files
 from tunesmith.storage.locations import HubStore, Location, UrlStore
@@ -62,7 +62,8 @@ def source_of(house: House, dataset_id: str) -> Location:
 
 def told_to_worker(house: House, dataset_id: str) -> tuple[JobRequest, dict[str, dict[str, str]]]:
     claim = Claim(house.pull_of(dataset_id).id, UUID(int=1), Demand(Slot.IO), ())
-    return build_request(house.database, house.vault, house.settings, claim)
+    request, secrets, _ = build_orders(house.database, house.vault, house.settings, claim)
+    return request, secrets
 
 
 # --- kinds of workspaces ---

@@ -1,6 +1,7 @@
 """Turns a job's row into what its worker is told."""
 
 import os
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -27,10 +28,16 @@ from tunesmith.storage.locations import Location, UrlStore
 Secrets = dict[str, dict[str, str]]
 
 
-def build_request(
-    database: Database, vault: Vault, settings: Settings, claim: Claim
-) -> tuple[JobRequest, Secrets]:
-    """The request and the secrets of the stores it names.
+class Orders(NamedTuple):
+    """What a worker is told: the request, the secrets of the stores it names, its experiment's variables."""
+
+    request: JobRequest
+    secrets: Secrets
+    variables: JobEnvironment
+
+
+def build_orders(database: Database, vault: Vault, settings: Settings, claim: Claim) -> Orders:
+    """What the job's worker is told, as things are now.
 
     Raises:
         StorageError: the parent's results cannot be listed.
@@ -69,15 +76,9 @@ def build_request(
         tensorboard=bool(experiment and experiment.echoed.get("tensorboard_enabled")),
         checkpoint_seconds=settings.checkpoint_seconds,
     )
-    return request, secrets
-
-
-def environment_of(database: Database, vault: Vault, settings: Settings, job_id: UUID) -> JobEnvironment:
-    """The variables that the job gets from its experiment, as they are now."""
-    with database.read() as session:
-        query = select(Experiment.sealed_private).join(Job, Job.experiment_id == Experiment.id)
-        sealed = session.scalar(query.where(Job.id == job_id))
-    return job_environment(vault.open(sealed).get("docker_env_vars") or {}, settings.job_variables)
+    private = vault.open(experiment.sealed_private if experiment else None)
+    variables = job_environment(private.get("docker_env_vars") or {}, settings.job_variables)
+    return Orders(request, secrets, variables)
 
 
 def _model_input(identity: UUID, settings: Settings) -> ModelInput:

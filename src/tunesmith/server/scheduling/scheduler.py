@@ -25,7 +25,7 @@ from tunesmith.server.scheduling.fairness import Turns
 from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.servers import Peers
 from tunesmith.server.scheduling.slots import SlotPool, SlotUse
-from tunesmith.server.scheduling.waiting import look_at_new
+from tunesmith.server.scheduling.waiting import any_new, look_at_new
 from tunesmith.server.scheduling.watch import Watch
 from tunesmith.workers.base import Demand, Slot
 from tunesmith.workers.machine import this_node
@@ -215,7 +215,8 @@ class Scheduler:
                 servers.bury(session, gone)
 
     def _look_at_new(self) -> None:
-        more = True
+        with self._database.read() as session:
+            more = any_new(session)
         while more and not self._stopping.is_set():
             with self._database.write() as session:
                 more = look_at_new(session, servers.fleet(session))

@@ -52,6 +52,14 @@ class _Pulled(NamedTuple):
     status_reason: str
 
 
+_NEW = select(Job).where(Job.queue == Queue.NEW, Job.status.in_(WAITING))
+
+
+def any_new(session: Session) -> bool:
+    """Whether there are jobs to look at. It spares a transaction that writes, for which others would wait."""
+    return session.scalar(_NEW.with_only_columns(Job.id).limit(1)) is not None
+
+
 def look_at_new(session: Session, fleet: Fleet) -> bool:
     """Find out what new jobs wait for, the oldest first. True if there are more of them.
 
@@ -60,8 +68,7 @@ def look_at_new(session: Session, fleet: Fleet) -> bool:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_ALONE)
-    new = select(Job).where(Job.queue == Queue.NEW, Job.status.in_(WAITING))
-    oldest = new.order_by(Job.created_on, Job.id).limit(_AT_ONCE)
+    oldest = _NEW.order_by(Job.created_on, Job.id).limit(_AT_ONCE)
     jobs = session.scalars(oldest.with_for_update(key_share=True, skip_locked=True)).all()
     if not jobs:
         return False

@@ -26,7 +26,7 @@ from tunesmith.server.scheduling.folding import (
     settle_silent_end,
     take_rest_of_log,
 )
-from tunesmith.server.scheduling.requests import build_request, environment_of
+from tunesmith.server.scheduling.requests import build_orders
 from tunesmith.storage.errors import StorageError
 from tunesmith.workers.base import Executor, ExecutorError, Worker
 
@@ -181,10 +181,11 @@ class Watch(threading.Thread):
     def _launch(self) -> Worker | None:
         """A running worker, or None when the job ended before it had one."""
         try:
-            request, secrets = build_request(self._database, self._vault, self._settings, self.claim)
+            request, secrets, variables = build_orders(
+                self._database, self._vault, self._settings, self.claim
+            )
             self._folder.create(request)
             token = TokenSigner.of(self._settings).sign_job(self.claim.job_id)
-            variables = environment_of(self._database, self._vault, self._settings, self.claim.job_id)
             launch = Launch(
                 folder=self._folder.root.resolve(),
                 secrets=secrets,
