@@ -93,10 +93,10 @@ def test_a_reporter_that_follows_another_sends_what_that_had_not(errand: Errand)
 
 
 def test_each_reply_brings_the_next_token(tmp_path: Path):
-    post = Post(Server(tmp_path / "own", TUNESMITH_TOKEN_HOURS=str(2 / 3600), TUNESMITH_STOP_GRACE="0"))
+    post = Post(Server(tmp_path / "own", TUNESMITH_TOKEN_HOURS=str(8 / 3600), TUNESMITH_STOP_GRACE="0"))
     try:
         errand = Errand(post, tmp_path / "node")
-        post.settings = post.settings.model_copy(update={"token_hours": 2 / 3600})
+        post.settings = post.settings.model_copy(update={"token_hours": 8 / 3600})
         first = errand.token
         reporter = errand.reporter(token=first, lease_seconds=3)  # which asks twice a second
         headers = {"Authorization": f"Bearer {first}"}

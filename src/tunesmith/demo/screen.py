@@ -66,7 +66,7 @@ class Screen:
             step = Step(spinner, self._moving)
             try:
                 yield step
-            except BaseException:
+            except BaseException:  # Ctrl-C, too: the screen says at which step it ended
                 spinner.stop()
                 self._console.print(Text.assemble(("✗ ", "bold red"), title))
                 raise

@@ -64,7 +64,7 @@ def extract(
             extraction.add(member)
         extraction.link()
         partial.rename(target)
-    except BaseException:
+    except BaseException:  # whatever ends it, nobody may find half of an archive
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return ExtractReport(extraction.files, extraction.total_bytes)

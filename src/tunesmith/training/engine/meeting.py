@@ -48,7 +48,7 @@ def joined(run: Run, device: torch.device) -> Iterator[Group]:
         yield meeting.join("nccl" if device.type == "cuda" else "gloo")
     except StoppedError:
         raise
-    except Exception as error:
+    except Exception as error:  # a lost process shows as any error of the others: say which was lost
         raise meeting.reason(error) from error
     finally:
         meeting.close()

@@ -228,6 +228,9 @@ class Task(ABC, Generic[BatchT]):
             training: of the model alone.
             teacher: the task as the teacher was trained.
             model: the teacher, in evaluation mode and frozen.
+
+        Raises:
+            NotImplementedError: a network has the action distill, and its task does not know how.
         """
         raise NotImplementedError(f"{type(training).__name__} knows no distillation")
 
