@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from socket import socket
 
@@ -10,6 +11,8 @@ from tunesmith.protocol.lease import clock
 from tunesmith.training.children import Child, Closable, fork_child, kill_group
 
 SPARE_CHILDREN = 2
+_FAREWELL_SECONDS = 5.0
+_LOOK_SECONDS = 0.005
 
 
 class Nursery:
@@ -74,12 +77,20 @@ class Nursery:
                 worker.kill()
 
     def dismiss_spare(self) -> None:
-        """End the children that have no job."""
+        """End the children that have no job.
+
+        Each ends by itself when its line does; killed while it rehearses, it would leave that folder behind.
+        """
         self._spares_wanted = 0
-        for pid, child in self._spare.items():
-            os.kill(pid, signal.SIGKILL)
+        for child in self._spare.values():
             child.close()
-            os.waitpid(pid, 0)
+        deadline = time.monotonic() + _FAREWELL_SECONDS
+        for pid in self._spare:
+            while not (ended := os.waitpid(pid, os.WNOHANG)[0]) and time.monotonic() < deadline:
+                time.sleep(_LOOK_SECONDS)
+            if not ended:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
         self._spare.clear()
 
     def _child_that_takes(self, line: str, channel: socket) -> Child:
