@@ -56,7 +56,7 @@ def test_filters(ada: Person):
     assert by_network[1] == [f"efficientnet_b{size}" for size in range(6)]
     assert set(by_network[0]).isdisjoint(by_network[1])
     assert set(by_network[0] + by_network[1]) <= set(every)
-    assert names(ada, network_arch="dino") == names(ada, type="medical") == names(ada, tag="x") == []
+    assert names(ada, network_arch="centerpose") == names(ada, type="medical") == names(ada, tag="x") == []
     assert names(ada, shared=True) == names(ada, read_only=False) == names(ada, status="Done") == []
     named = names(ada, name="resnet50.a1_in1k", network_arch="segformer")
     assert named == ["resnet50.a1_in1k"]
