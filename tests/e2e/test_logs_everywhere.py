@@ -10,6 +10,7 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 from tests.live_server import Account, Installation, Server
+from tests.training.jobs import SMALL, nested
 
 from tunesmith.client import Client
 
@@ -45,20 +46,17 @@ def train(account: Account, folder: Path, digits: Path, epochs: int) -> tuple[st
         client.datasets.wait(dataset.id, interval=0.1, timeout=60)
         experiment = client.experiments.create("classification_pyt", workspace=space)
         client.experiments.update(experiment.id, train_datasets=[dataset.id])
-        specs = client.experiments.default_spec(experiment.id, "train")
-        specs["model"]["backbone"]["type"] = "resnet10t"
-        specs["dataset"]["img_size"] = 32
-        specs["train"]["num_epochs"] = epochs
+        specs = nested(SMALL | {"dataset.batch_size": 16, "train.num_epochs": epochs})
         return experiment.id, client.jobs.create(experiment.id, "train", specs).id
 
 
 def test_a_command_follows_a_log_over_a_restart_of_the_server(first: Server, digits_dataset: Path):
-    experiment, job = train(first, first.folder("space"), digits_dataset, epochs=4)
+    experiment, job = train(first, first.folder("space"), digits_dataset, epochs=20)
     first.run("login", "--url", first.url, "--org", first.org, "--api-key", first.api_key)
     words = first.command("jobs", "logs", job, "--experiment", experiment, "-f", "--exit-status")
     with subprocess.Popen(words, env=first.environment, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout is not None
-        seen = [next(line for line in following.stdout if line.startswith("epoch 1/4"))]
+        seen = [next(line for line in following.stdout if line.startswith("epoch  1/20"))]
         port = httpx.URL(first.url).port
         first.stop()
         first.start(port or 0)
@@ -67,13 +65,15 @@ def test_a_command_follows_a_log_over_a_restart_of_the_server(first: Server, dig
     whole = first.api("GET", f"/experiments/{experiment}/jobs/{job}/logs").text
     assert whole.endswith("".join(seen))
     assert "--- attempt 2 ---\n" in seen
-    assert [sum(line.startswith(f"epoch {number}/4") for line in seen) for number in range(1, 5)] == [1] * 4
+    assert [sum(line.startswith(f"epoch {number:2}/20 ") for line in seen) for number in range(1, 21)] == [
+        1
+    ] * 20
 
 
 def test_a_server_shows_and_follows_the_log_of_a_job_that_runs_on_another(
     first: Server, second: Installation, digits_dataset: Path
 ):
-    experiment, job_id = train(first, first.folder("space"), digits_dataset, epochs=3)
+    experiment, job_id = train(first, first.folder("space"), digits_dataset, epochs=40)
     with Client(first.url, first.org, api_key=first.api_key) as client:
         states = client.jobs.follow(client.jobs.get(experiment, job_id), interval=0.05)
         assert any(state.status == "Running" for state in states)
@@ -91,6 +91,6 @@ def test_a_server_shows_and_follows_the_log_of_a_job_that_runs_on_another(
     for reader in readers:
         reader.join()
     assert texts[first.url] == texts[second.url]
-    assert "epoch 3/3" in texts[first.url]
+    assert "epoch 40/40" in texts[first.url]
     with Client(second.url, first.org, api_key=first.api_key) as client:
         assert client.jobs.logs(client.jobs.get(experiment, job_id)) == texts[second.url]

@@ -17,7 +17,7 @@ from tunesmith.client import BadRequestError, Client
 from tunesmith.client.models import Job
 from tunesmith.training.engine.checkpoints import load_checkpoint
 
-EPOCHS = 12
+EPOCHS = 8
 # Dropout, augmentation, averaged weights and a momentum each have a state of their own to keep.
 SPECS = nested(
     SMALL

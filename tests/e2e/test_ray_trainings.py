@@ -1,5 +1,7 @@
 """Real trainings on nodes of a Ray cluster that share no disk with the server, and what befalls them."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +23,7 @@ from tunesmith.storage.files import Files
 from tunesmith.storage.locations import Location, S3Store
 from tunesmith.training.engine.checkpoints import load_checkpoint
 
-EPOCHS = 30
+EPOCHS = 16
 LONG = SMALL | {"train.num_epochs": EPOCHS, "train.checkpoint_interval": 1, "dataset.batch_size": 16}
 # A backbone without batch normalisation, whose statistics would be those of each process.
 ALIKE = SMALL | {"model.backbone.type": "test_convnext", "train.num_epochs": 2}
@@ -133,7 +135,9 @@ def test_a_training_goes_on_in_the_same_process_when_its_server_is_killed(lab: L
     lab.server.process.kill()
     lab.server.process.wait()
     assert not gone(pid)
+    os.kill(pid, signal.SIGSTOP)  # or it would be done before the new server looks
     lab.server.start(int(lab.server.url.rsplit(":", maxsplit=1)[1]))
+    os.kill(pid, signal.SIGCONT)
     assert lab.done(job).progress.measured_epoch == EPOCHS
     assert lab.starts(job) == [pid]
     assert lab.measured(job) == list(range(1, EPOCHS + 1)), "nothing is lost or repeated"

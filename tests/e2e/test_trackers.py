@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from tests.live_server import Server
+from tests.training.jobs import SMALL, nested
 
 from tunesmith.client import Client
 
@@ -22,11 +23,8 @@ def test_a_training_reports_where_its_experiment_says(server: Server, digits_dat
         client.datasets.wait(dataset.id, interval=0.1, timeout=60)
         experiment = client.experiments.create("classification_pyt", workspace=space)
         client.experiments.update(experiment.id, train_datasets=[dataset.id], docker_env_vars=variables)
-        specs = client.experiments.default_spec(experiment.id, "train")
-        specs["model"]["backbone"]["type"] = "resnet10t"
-        specs["dataset"]["img_size"] = 32
-        specs["train"]["num_epochs"] = 1
-        job = client.jobs.wait(client.jobs.create(experiment.id, "train", specs), interval=0.1, timeout=120)
+        job = client.jobs.create(experiment.id, "train", nested(SMALL))
+        job = client.jobs.wait(job, interval=0.1, timeout=120)
         assert [name for name in client.jobs.files(job) if "/wandb/offline-run-" in name]
         (note,) = [note for note in job.progress.notes if "docker_env_vars" in note]
         assert "LD_PRELOAD (the server's operator has not allowed it in TUNESMITH_JOB_VARIABLES)" in note

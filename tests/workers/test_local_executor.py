@@ -43,9 +43,9 @@ def test_threads_that_compute_leave_their_cores_to_others(
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     if given:
         monkeypatch.setenv("GOMP_SPINCOUNT", given)
-    executor = yard.executor()
-    variables = Path(f"/proc/{fork_server(executor)}/environ").read_bytes().split(b"\0")
-    assert f"GOMP_SPINCOUNT={used}".encode() in variables
+    seen = Path(f"/proc/{fork_server(yard.executor())}/environ")
+    until(lambda: seen.read_bytes(), "it has none before it runs")
+    assert f"GOMP_SPINCOUNT={used}".encode() in seen.read_bytes().split(b"\0")
 
 
 def test_what_is_printed_wakes_the_watcher_without_an_event(yard: Yard):

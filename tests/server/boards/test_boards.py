@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 from tests.live_server import Account, Server
 from tests.server.console.browsers import CHROMIUM, launched, without_chromium
+from tests.training.jobs import SMALL, nested
 
 from tunesmith.client import BadRequestError, Client
 
@@ -33,11 +34,7 @@ class Trained:
             with pytest.raises(BadRequestError, match="has no TensorBoard: PATCH it with"):
                 client.experiments.tensorboard(self.id)
             client.experiments.update(self.id, tensorboard_enabled=True)
-            specs = client.experiments.default_spec(self.id, "train")
-            specs["model"]["backbone"]["type"] = "resnet10t"
-            specs["dataset"]["img_size"] = 32
-            specs["train"]["num_epochs"] = 2
-            job = client.jobs.create(self.id, "train", specs)
+            job = client.jobs.create(self.id, "train", nested(SMALL | {"train.num_epochs": 2}))
             self.job = client.jobs.wait(job, interval=0.1, timeout=120).id
         self.path = f"/tensorboard/v1/orgs/{server.org}/experiments/{self.id}"
         self.run = f"train {self.job[:8]}"

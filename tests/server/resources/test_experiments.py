@@ -96,7 +96,10 @@ def test_what_existing_clients_send_works(lab: Lab):
     ("change", "said"),
     [
         ({"network_arch": None}, "network_arch '' is not available; available: classification_pyt"),
-        ({"network_arch": "centerpose"}, "network_arch 'centerpose' is not available; available: classification_pyt"),
+        (
+            {"network_arch": "centerpose"},
+            "network_arch 'centerpose' is not available; available: classification_pyt",
+        ),
         ({"network_arch": "../../x"}, "is not available"),
         ({"network_arch": 7}, "network_arch: Input should be a valid string"),
         ({"workspace": "nowhere"}, "workspace: Input should be a valid UUID"),
