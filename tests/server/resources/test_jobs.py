@@ -189,8 +189,28 @@ def test_gpus_are_counted(lab: Lab):
     assert any_one.gpu_ids == []  # the published default, which clients send back
     said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", TRAIN | {"specs": {"train": {"gpu_ids": [5]}}})
     assert "train.gpu_ids: the job can never run here: it needs the GPUs 5" in said
-    job = stored(lab, lab.post("export", parent_job_id=lab.trained()))
+    parent = lab.trained()
+    job = stored(lab, lab.post("export", parent_job_id=parent))
     assert (job.slot, job.gpus) == ("cpu", 0)
+    for action in ("evaluate", "inference"):
+        job = stored(lab, lab.post(action, {action: {"gpu_ids": [1]}}, parent_job_id=parent))
+        assert (job.slot, job.gpus, job.gpu_ids) == ("gpu", 1, [1])
+
+
+def test_an_engine_for_a_gpu_is_built_on_it(lab: Lab):
+    def built(**keys: Any) -> Job:
+        exported = lab.post("export", parent_job_id=lab.trained())
+        return stored(lab, lab.post("gen_trt_engine", {"gen_trt_engine": keys}, parent_job_id=exported))
+
+    assert built(gpu_id=0).slot == "cpu"  # there is no GPU yet
+    stand_on(lab.house.database, "box", "A", "B")
+    certain, any_one, other = built(gpu_id=1), built(gpu_id=0), built(gpu_id=1, runtime="openvino")
+    assert (certain.slot, certain.gpus, certain.gpu_ids) == ("gpu", 1, [1])
+    assert (any_one.gpus, any_one.gpu_ids) == (1, [])
+    assert (other.slot, other.gpu_ids) == ("cpu", [])
+    sent = {"action": "gen_trt_engine", "specs": {"gen_trt_engine": {"gpu_id": 2}}}
+    said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", sent | {"parent_job_id": str(certain.parent_id)})
+    assert said.startswith("specs: gen_trt_engine.gpu_id: the job can never run here: it needs the GPUs 2")
 
 
 def test_training_needs_data(lab: Lab):

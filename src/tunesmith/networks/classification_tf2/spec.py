@@ -189,9 +189,7 @@ class ClassificationTf2Spec(Block):
 
     model_name: str = text("", "A name for the model, kept in the checkpoints.")
     num_gpus: int = integer(1, "GPUs to use; on a machine without GPUs, 1 means its processor.", popular=True)
-    gpu_ids: list[int] = array(
-        [0], "Indices of the GPUs to use.", automl=False, inert="the scheduler picks free GPUs"
-    )
+    gpu_ids: list[int] = array([0], "Indices of the GPUs to use; untouched, any free ones.", automl=False)
     results_dir: str = text("/results", "Folder of the results.", inert=common.RESULTS)
     encryption_key: str = text("", "Key of an encrypted model.", inert="models are stored unencrypted")
     data_format: str = choice(

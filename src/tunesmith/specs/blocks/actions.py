@@ -111,7 +111,9 @@ class EngineFiles(Runtime):
     """Where an engine comes from and goes to."""
 
     results_dir: str = text("", "Folder of the results.", inert=RESULTS)
-    gpu_id: int = integer(0, "GPU to build for.", ge=0, popular=True, inert="the scheduler picks a free GPU")
+    gpu_id: int = integer(
+        0, "GPU to build an engine of TensorRT on; untouched, any free one.", ge=0, popular=True
+    )
     onnx_file: str = filled_in("Model to build from.")
     trt_engine: str = filled_in("File to write.", inert="the file is results/<job id>/model.engine")
     timing_cache: str = text("", "Cache of the builder's timings.", inert="each engine is timed anew")
