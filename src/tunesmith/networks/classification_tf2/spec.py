@@ -4,7 +4,7 @@ from typing import Annotated
 
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
-from tunesmith.specs.blocks import actions, common, tf2
+from tunesmith.specs.blocks import actions, common, results, tf2
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, text
 
 FOLDERS = "images come from the datasets attached to the experiment"
@@ -83,7 +83,7 @@ class Train(Block):
     optim_config: Optimizer = section(Optimizer)
     wandb: common.Tracking = section(common.Tracking)
     clearml: tf2.ClearML = section(tf2.ClearML)
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
     precision: str = choice(
         "auto",
         ["auto", "fp32", "bf16", "fp16"],
@@ -151,13 +151,13 @@ class Evaluate(Block):
     """Evaluation of a trained model."""
 
     dataset_path: str = text("???", "Folder of the images.", inert=FOLDERS)
-    checkpoint: str = filled_in("Checkpoint to evaluate.")
-    trt_engine: str = text("", "Engine to evaluate.", inert=actions.ENGINE)
+    checkpoint: str = filled_in(actions.MODEL)
+    trt_engine: str = text("", actions.ENGINE)
     batch_size: int = integer(1, "Images a step.", ge=1, popular=True)
     n_workers: int = integer(1, "Processes that load images.", ge=1)
     top_k: int = integer(1, "The k of the top-k accuracy to report.", ge=1)
     classmap: str = text("", "File of the class names.", inert=FOLDERS)
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
 
 
 class Prune(tf2.Prune):
@@ -169,19 +169,19 @@ class Prune(tf2.Prune):
 class Export(Block):
     """Export to ONNX."""
 
-    checkpoint: str = filled_in("Checkpoint to export.")
-    onnx_file: str = filled_in("File to write.", inert="the file is results/<job id>/model.onnx")
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    checkpoint: str = filled_in(actions.MODEL)
+    onnx_file: str = filled_in(actions.GRAPH_FILE)
+    results_dir: results.Folder = results.folder()
 
 
 class Inference(Block):
     """Predictions for images without labels."""
 
-    checkpoint: str = filled_in("Checkpoint to predict with.")
-    trt_engine: str = text("", "Engine to predict with.", inert=actions.ENGINE)
+    checkpoint: str = filled_in(actions.MODEL)
+    trt_engine: str = text("", actions.ENGINE)
     image_dir: str = text("???", "Folder of the images.", inert=FOLDERS)
     classmap: str = text("???", "File of the class names.", inert=FOLDERS)
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
 
 
 class ClassificationTf2Spec(Block):
@@ -190,7 +190,7 @@ class ClassificationTf2Spec(Block):
     model_name: str = text("", "A name for the model, kept in the checkpoints.")
     num_gpus: int = integer(1, "GPUs to use; on a machine without GPUs, 1 means its processor.", popular=True)
     gpu_ids: list[int] = array([0], "Indices of the GPUs to use; untouched, any free ones.", automl=False)
-    results_dir: str = text("/results", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder("/results")
     encryption_key: str = text("", "Key of an encrypted model.", inert="models are stored unencrypted")
     data_format: str = choice(
         "channels_first",

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
-from tunesmith.specs.blocks import actions, common, train
+from tunesmith.specs.blocks import actions, common, results, train
 from tunesmith.specs.blocks.devices import Devices
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 FOLDERS = "images and annotations come from the datasets attached to the experiment"
+NO_ENGINES = "this network has no engines: no action builds them"
 
 ARCHS = ("vit-deit-tiny/16", "vit-deit-small/16", "vit-mae-base/16", "vit-mae-large/16", "vit-mae-huge/14")
 
@@ -49,7 +50,7 @@ class Train(Devices):
     resume_training_checkpoint_path: str = text(
         "", "Checkpoint to go on from.", inert="a job that is resumed goes on from its own checkpoint"
     )
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
     batch_size: int = integer(1, "Objects a step, on each GPU where several train together.", ge=1)
     accum_grad_batches: int = integer(1, "Batches whose gradients make one step.", ge=1)
     use_amp: bool = flag(True, "Compute in 16 bits where that is faster here and as sound.")
@@ -120,6 +121,7 @@ class Model(Block):
 class Evaluate(actions.Evaluate):
     """Evaluation of a trained model. How masks are made holds for inference too."""
 
+    trt_engine: str = text("", "Engine to evaluate.", inert=NO_ENGINES)
     batch_size: int = integer(3, "Objects a step.", ge=1)
     use_mixed_model_test: bool = flag(False, "Take the mean of student and teacher.")
     use_teacher_test: bool = flag(False, "Take the teacher's masks.")
@@ -130,6 +132,7 @@ class Evaluate(actions.Evaluate):
 class Inference(actions.Inference):
     """Masks for objects of which boxes alone are known."""
 
+    trt_engine: str = text("", "Engine to predict with.", inert=NO_ENGINES)
     ann_path: str = text(
         "/data/raw-data/annotations/instances_val2017.json", "Boxes of the objects.", inert=FOLDERS
     )

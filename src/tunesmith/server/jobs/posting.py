@@ -28,6 +28,7 @@ from tunesmith.server.scheduling.resources import Fleet
 from tunesmith.server.scheduling.servers import fleet
 from tunesmith.specs import Action, Block, SpecError, default_spec, validate_spec
 from tunesmith.specs.blocks.actions import EngineFiles
+from tunesmith.specs.blocks.results import results_folder
 from tunesmith.specs.paths import with_defaults
 from tunesmith.workers.base import Demand, Slot
 
@@ -69,7 +70,7 @@ def post_experiment_job(
     parent = find_parent(session, caller, experiment, action, request.parent_job_id)
     spec, specs = _specs(network, action, request.specs, experiment.base_experiment)
     demand = _demand(spec, action, request, settings, fleet(session))
-    inputs = freeze_inputs(session, caller, experiment, network, action)
+    inputs = freeze_inputs(session, caller, experiment, network, action, results_folder(specs, action))
     job = Job(
         org_id=experiment.org_id,
         user_id=caller.user_id,

@@ -1,9 +1,8 @@
 """What stands at the root of every spec: names, results folder, tracking."""
 
 from tunesmith.specs.block import Block
+from tunesmith.specs.blocks import results
 from tunesmith.specs.fields import array, flag, section, text
-
-RESULTS = "results go to the experiment's workspace, under results/<job id>"
 
 
 class Tracking(Block):
@@ -26,5 +25,5 @@ class Experiment(Block):
 
     model_name: str = text("", "A name for the model, kept in the checkpoints.")
     encryption_key: str = text("", "Key of an encrypted model.", inert="models are stored unencrypted")
-    results_dir: str = text("/results", "Folder of the results.", inert=RESULTS)
+    results_dir: results.Folder = results.folder("/results")
     wandb: Tracking = section(Tracking)

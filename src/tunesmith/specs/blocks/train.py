@@ -1,7 +1,7 @@
 """What every training shares: devices, seeds, length, intervals."""
 
 from tunesmith.specs.block import Block
-from tunesmith.specs.blocks.common import RESULTS
+from tunesmith.specs.blocks import results
 from tunesmith.specs.blocks.devices import Devices
 from tunesmith.specs.fields import choice, flag, integer, section, text
 
@@ -37,7 +37,7 @@ class Train(Devices):
     resume_training_checkpoint_path: str = text(
         "", "Checkpoint to go on from.", inert="a job that is resumed goes on from its own checkpoint"
     )
-    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+    results_dir: results.Folder = results.folder()
     precision: str = choice(
         "auto",
         ["auto", "fp32", "bf16", "fp16"],
