@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.training.jobs import nested
 from tests.training.masks import SMALL_MASKS
+from tests.training.tasks.shared_keys import shared_keys
 
 from tunesmith.networks.mask2former.model import build, settings
 from tunesmith.networks.mask2former.spec import Mask2FormerSpec
@@ -194,7 +195,13 @@ def test_every_key_is_looked_at():
         for path, field in Mask2FormerSpec.leaves()
         if path.startswith(SECTIONS) and not key_facts(field).get("x-inert")
     }
-    assert acting == {*CHANGES, *SWIN_CHANGES, *EFFICIENT_CHANGES, *ELSEWHERE}
+    assert acting == {
+        *CHANGES,
+        *SWIN_CHANGES,
+        *EFFICIENT_CHANGES,
+        *ELSEWHERE,
+        *shared_keys(Mask2FormerSpec, SECTIONS),
+    }
 
 
 @pytest.mark.parametrize(

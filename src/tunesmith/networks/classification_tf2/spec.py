@@ -5,6 +5,7 @@ from typing import Annotated
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
 from tunesmith.specs.blocks import actions, common, results, tf2
+from tunesmith.specs.blocks.train import RESUME
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, text
 
 FOLDERS = "images come from the datasets attached to the experiment"
@@ -66,9 +67,7 @@ class Train(Block):
     """The training loop."""
 
     qat: bool = flag(False, "Learn with 8-bit numbers.", inert="gen_trt_engine quantises after the training")
-    resume_training_checkpoint_path: str = text(
-        "", "Checkpoint to go on from.", inert="a job that is resumed goes on from its own checkpoint"
-    )
+    resume_training_checkpoint_path: str = text("", RESUME)
     checkpoint: str = text("", "Weights to begin with: a file in the workspace.")
     checkpoint_interval: int = integer(1, "Epochs between two kept checkpoints.", ge=1, popular=True)
     validation_interval: int = integer(5, "Epochs between two validations.", ge=1, popular=True)

@@ -3,6 +3,7 @@
 from tunesmith.networks.efficientdet_tf2 import sections
 from tunesmith.specs.block import Block
 from tunesmith.specs.blocks import common, results, tf2
+from tunesmith.specs.blocks.train import RESUME
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 NAMES = tuple(f"efficientdet-d{size}" for size in range(6))
@@ -33,7 +34,7 @@ class Train(Block):
     """The training loop."""
 
     init_epoch: int = integer(0, "Epoch to begin with.", inert=RESUMED)
-    resume_training_checkpoint_path: str = text("", "Checkpoint to go on from.", inert=RESUMED)
+    resume_training_checkpoint_path: str = text("", RESUME)
     optimizer: Optimizer = section(Optimizer)
     lr_schedule: Schedule = section(Schedule)
     num_examples_per_epoch: int = integer(

@@ -6,6 +6,7 @@ from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
 from tunesmith.specs.blocks import actions, common, results, train
 from tunesmith.specs.blocks.devices import Devices
+from tunesmith.specs.blocks.train import RESUME
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 FOLDERS = "images and annotations come from the datasets attached to the experiment"
@@ -47,9 +48,7 @@ class Train(Devices):
     num_epochs: int = integer(10, "Passes over the training data.", ge=1, popular=True)
     checkpoint_interval: int = integer(1, "Epochs between two kept checkpoints.", ge=1, popular=True)
     validation_interval: int = integer(1, "Epochs between two validations.", ge=1, popular=True)
-    resume_training_checkpoint_path: str = text(
-        "", "Checkpoint to go on from.", inert="a job that is resumed goes on from its own checkpoint"
-    )
+    resume_training_checkpoint_path: str = text("", RESUME)
     results_dir: results.Folder = results.folder()
     batch_size: int = integer(1, "Objects a step, on each GPU where several train together.", ge=1)
     accum_grad_batches: int = integer(1, "Batches whose gradients make one step.", ge=1)

@@ -2,6 +2,7 @@
 
 from tunesmith.specs.block import Block
 from tunesmith.specs.blocks import detection, train
+from tunesmith.specs.blocks.optim import MONITOR
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 LOCATION = "images and annotations come from the datasets attached to the experiment"
@@ -71,8 +72,7 @@ class Optimizer(Block):
     monitor_name: str = choice(
         "train_loss",
         ["val_loss", "train_loss"],
-        "Metric that chooses the best checkpoint.",
-        inert=detection.MONITOR,
+        MONITOR,
     )
     lr: float = number(2e-4, "Learning rate.", math_cond="> 0.0", automl=True)
     backbone_multiplier: float = number(

@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tunesmith.networks import Network
+from tunesmith.networks.goals import metric_goal
 from tunesmith.server.datasets.pulls import frozen_datasets
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.attaching import Role, misfit, usable_datasets
 from tunesmith.server.experiments.bases import entries_of
 from tunesmith.server.experiments.tables import Experiment
-from tunesmith.server.jobs.goals import metric_goal
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.places import location_in
 from tunesmith.server.kit.caller import Caller

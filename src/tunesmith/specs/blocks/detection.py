@@ -10,8 +10,7 @@ from tunesmith.specs.fields import array, choice, filled_in, flag, integer, numb
 
 SOURCES = "images and annotations come from the datasets attached to the experiment"
 EITHER_WAY = "annotations lie in arrays that loading processes share, whatever it says"
-MONITOR = "the experiment's metric chooses the best checkpoint"
-CLIPPING = "train.clip_grad_norm limits the gradient"
+CLIPPING = "Largest norm of the gradient, unless train.clip_grad_norm is set."
 REPLICATED = "each process holds the whole model (ddp)"
 
 _SOURCE = {"image_dir": "", "json_file": ""}

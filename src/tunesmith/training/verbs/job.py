@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from tunesmith.networks import Network, UnknownNetworkError, get_network
-from tunesmith.protocol import Cause, Direction, MetricGoal
+from tunesmith.networks.goals import metric_goal
+from tunesmith.protocol import Cause, MetricGoal
 from tunesmith.specs import Block, changed_inert_keys, validate_spec
 from tunesmith.training.engine.devices import take_resources
 from tunesmith.training.failures import JobError
@@ -28,13 +29,21 @@ class Job:
     @property
     def own_goal(self) -> MetricGoal:
         """The network's own metric."""
-        direction = Direction.MINIMIZE if self.network.minimize else Direction.MAXIMIZE
-        return MetricGoal(name=self.network.metric, direction=direction)
+        return metric_goal(self.network.metric, self.network)
 
     @property
     def goal(self) -> MetricGoal:
-        """The metric that chooses the best model: the request's, else the network's own."""
+        """The metric that chooses the best model: the spec's if it is set, the request's, the network's."""
+        named, usual = (monitored(spec) for spec in (self.spec, type(self.spec)()))
+        if named != usual:
+            return metric_goal(named, self.network)
         return self.run.request.metric or self.own_goal
+
+
+def monitored(spec: Block) -> str:
+    """The metric that a spec names to choose the best checkpoint by; empty if it has no such key."""
+    optim = getattr(getattr(spec, "train", None), "optim", None)
+    return getattr(optim, "monitor_name", "")
 
 
 def open_job(run: Run) -> Job:

@@ -34,7 +34,7 @@ from tunesmith.training.tasks import task_of
 from tunesmith.training.tasks.base import Task, TrainingData
 from tunesmith.training.verbs.beginning import Beginning
 from tunesmith.training.verbs.job import Job, open_job
-from tunesmith.training.verbs.resuming import note_changes, require_same_data, saved_state
+from tunesmith.training.verbs.resuming import named_state, note_changes, require_same_data, saved_state
 
 _REHEARSED_BATCHES = 2
 
@@ -99,7 +99,7 @@ def train_from(run: Run, beginning: type[Beginning]) -> dict[str, Any]:
 
 def _plan(begin: Beginning, group: Group) -> Plan:
     job, run = begin.job, begin.job.run
-    saved = group.share(_saved(run, group) if group.leads else None)
+    saved = group.share(_saved(job, group) if group.leads else None)
     kind = task_of(job.network, job.spec)
     seed = saved["seed"] if saved else group.share(seed_everything(kind.seed_of(job.spec)))
     set_cudnn(kind.cudnn_of(job.spec))
@@ -124,9 +124,12 @@ def _plan(begin: Beginning, group: Group) -> Plan:
     return Plan(job, begin, group, task, data, loop, loader, seed, saved)
 
 
-def _saved(run: Run, group: Group) -> dict[str, Any] | None:
-    """The newest whole state of an earlier attempt, by as many processes as there are now."""
-    saved = saved_state(run)
+def _saved(job: Job, group: Group) -> dict[str, Any] | None:
+    """The newest whole state of an earlier attempt, else that of another job which the spec names.
+
+    It is of as many processes as there are now.
+    """
+    saved = saved_state(job.run) or named_state(job)
     if saved and (size := 1 + len(saved.get("others", ()))) != group.size:
         raise JobError(
             Cause.BAD_SPEC,
