@@ -110,7 +110,8 @@ TOGETHER: dict[str, tuple[dict[str, Any], Any]] = {
 }
 # The verb reads them from every network's spec.
 BY_THE_ENGINE = {"num_gpus", "model_name"}
-TRACKERS = {f"train.wandb.{key}" for key in ("enable", "project", "entity", "tags", "name")}
+WANDB = ("enable", "project", "entity", "tags", "name", "save_code", "sync_tensorboard")
+TRACKERS = {f"train.wandb.{key}" for key in WANDB}
 # The tests of the action show them.
 CONVERSION = {f"dataset_convert.{key}" for key in ("tag", "num_shards", "include_masks")}
 # The published list has a single choice.

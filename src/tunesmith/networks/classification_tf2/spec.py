@@ -9,6 +9,7 @@ from tunesmith.specs.blocks.train import RESUME
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, text
 
 FOLDERS = "images come from the datasets attached to the experiment"
+CLASSMAP = "File of the workspace that names the classes in reports; untouched, as in training."
 OLD_BACKBONES = "it is for backbones that the published list no longer has"
 
 BACKBONES = tuple(f"efficientnet-b{size}" for size in range(6))
@@ -20,9 +21,8 @@ class Regularizer(Block):
     type: str = text("L2", "L1, L2 or None.", automl=True)
     scope: list[str] = array(
         ["conv2d", "dense"],
-        "Kinds of layers.",
+        "Kinds of layers: conv2d, dense. Biases and normalisation are always left out.",
         automl=False,
-        inert="it is on all weights but biases and normalisation",
     )
     weight_decay: float = number(1.5e-05, "Strength.", ge=0)
 
@@ -54,7 +54,9 @@ class Optimizer(Block):
 
     optimizer: str = text("sgd", "sgd, adam or rmsprop.")
     lr: float = number(0.05, "Learning rate.", ge=0, automl=True)
-    decay: float = number(0.0001, "Fall of the rate.", ge=0, le=1, inert="lr_config alone changes the rate")
+    decay: float = number(
+        0.0001, "The rate is divided by one and this for each step; untouched, it is not.", ge=0, le=1
+    )
     epsilon: float = number(0.0001, "What adam and rmsprop add to the divisor.", ge=0, le=1)
     rho: float = number(0.5, "Averaging rate of rmsprop.", ge=0, le=1)
     beta_1: float = number(0.99, "First averaging rate of adam.", ge=0, le=1, automl=True)
@@ -155,7 +157,7 @@ class Evaluate(Block):
     batch_size: int = integer(1, "Images a step.", ge=1, popular=True)
     n_workers: int = integer(1, "Processes that load images.", ge=1)
     top_k: int = integer(1, "The k of the top-k accuracy to report.", ge=1)
-    classmap: str = text("", "File of the class names.", inert=FOLDERS)
+    classmap: str = text("", CLASSMAP)
     results_dir: results.Folder = results.folder()
 
 
@@ -179,7 +181,7 @@ class Inference(Block):
     checkpoint: str = filled_in(actions.MODEL)
     trt_engine: str = text("", actions.ENGINE)
     image_dir: str = text("???", "Folder of the images.", inert=FOLDERS)
-    classmap: str = text("???", "File of the class names.", inert=FOLDERS)
+    classmap: str = filled_in(CLASSMAP)
     results_dir: results.Folder = results.folder()
 
 
@@ -194,16 +196,15 @@ class ClassificationTf2Spec(Block):
     data_format: str = choice(
         "channels_first",
         ["channels_first", "channels_last"],
-        "Order of an image's numbers.",
-        inert="the training tries both in memory and takes the faster one",
+        tf2.LAYOUT,
     )
     train: Train = section(Train)
     dataset: Dataset = section(Dataset)
     model: Model = section(Model)
     mpi_args: tf2.MpiArgs = section(tf2.MpiArgs)
-    cuda_blocking: bool = flag(False, "Wait for each kernel.", inert=tf2.OTHER_RUNTIME)
+    cuda_blocking: bool = flag(False, tf2.BLOCKING)
     multi_node: bool = flag(False, "Train on several machines.", inert=tf2.OTHER_RUNTIME)
-    num_processes: int = integer(-1, "Processes.", inert=tf2.OTHER_RUNTIME)
+    num_processes: int = integer(-1, tf2.PROCESSES)
     evaluate: Evaluate = section(Evaluate)
     prune: Prune = section(Prune)
     export: Export = section(Export)

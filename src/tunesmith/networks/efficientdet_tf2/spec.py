@@ -153,15 +153,11 @@ class EfficientDetSpec(Block):
     model: Model = section(Model)
     dataset: Dataset = section(Dataset)
     dataset_convert: sections.Convert = section(sections.Convert)
-    data_format: str = text(
-        "channels_last",
-        "Order of an image's numbers.",
-        inert="the training tries both in memory and takes the faster one",
-    )
+    data_format: str = text("channels_last", tf2.LAYOUT)
     mpi_args: tf2.MpiArgs = section(tf2.MpiArgs)
-    cuda_blocking: bool = flag(False, "Wait for each kernel.", inert=tf2.OTHER_RUNTIME)
+    cuda_blocking: bool = flag(False, tf2.BLOCKING)
     multi_node: bool = flag(False, "Train on several machines.", inert=tf2.OTHER_RUNTIME)
-    num_processes: int = integer(-1, "Processes.", inert=tf2.OTHER_RUNTIME)
+    num_processes: int = integer(-1, tf2.PROCESSES)
     evaluate: sections.Evaluate = section(sections.Evaluate)
     prune: sections.Prune = section(sections.Prune)
     export: sections.Export = section(sections.Export)

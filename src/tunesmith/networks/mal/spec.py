@@ -10,6 +10,7 @@ from tunesmith.specs.blocks.train import RESUME
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 FOLDERS = "images and annotations come from the datasets attached to the experiment"
+ANNOTATIONS = "annotations of the workspace in the place of the dataset's own; untouched, its own."
 NO_ENGINES = "this network has no engines: no action builds them"
 
 ARCHS = ("vit-deit-tiny/16", "vit-deit-small/16", "vit-mae-base/16", "vit-mae-large/16", "vit-mae-huge/14")
@@ -20,11 +21,11 @@ class Dataset(Block):
 
     type: str = choice("coco", ["coco"], "Kind of the annotations.", inert="there is one kind")
     train_ann_path: str = text(
-        "/data/raw-data/annotations/instances_train2017.json", "Boxes to learn from.", inert=FOLDERS
+        "/data/raw-data/annotations/instances_train2017.json", f"Boxes to learn from: {ANNOTATIONS}"
     )
     train_img_dir: str = text("/data/raw-data/train2017/", "Images to learn from.", inert=FOLDERS)
     val_ann_path: str = text(
-        "/data/raw-data/annotations/instances_val2017.json", "Masks to validate on.", inert=FOLDERS
+        "/data/raw-data/annotations/instances_val2017.json", f"Masks to measure against: {ANNOTATIONS}"
     )
     val_img_dir: str = text("/data/raw-data/val2017/", "Images to validate on.", inert=FOLDERS)
     min_obj_size: float = number(2048.0, "Smallest box that is learnt from, in square pixels.")
@@ -133,7 +134,7 @@ class Inference(actions.Inference):
 
     trt_engine: str = text("", "Engine to predict with.", inert=NO_ENGINES)
     ann_path: str = text(
-        "/data/raw-data/annotations/instances_val2017.json", "Boxes of the objects.", inert=FOLDERS
+        "/data/raw-data/annotations/instances_val2017.json", f"Boxes of the objects: {ANNOTATIONS}"
     )
     img_dir: str = text("/data/raw-data/val2017/", "Their images.", inert=FOLDERS)
     label_dump_path: str = text("instances_val2017_mal.json", "Name of the file of annotations to write.")

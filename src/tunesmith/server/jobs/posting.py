@@ -174,4 +174,6 @@ def _gpus_asked_for(asks: Block | None, there: Fleet) -> tuple[int | None, tuple
     if isinstance(asks, EngineFiles):
         on_gpu = there.most_gpus > 0 and asks.runtime in {"auto", "tensorrt"}
         return (1, (asks.gpu_id,)) if on_gpu else (None, ())
-    return getattr(asks, "num_gpus", None), tuple(getattr(asks, "gpu_ids", None) or ())
+    processes = getattr(asks, "num_processes", -1)  # a key of the older dialect: one for each GPU
+    wanted = processes if processes > 0 else getattr(asks, "num_gpus", None)
+    return wanted, tuple(getattr(asks, "gpu_ids", None) or ())

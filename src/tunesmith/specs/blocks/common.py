@@ -13,10 +13,8 @@ class Tracking(Block):
     entity: str = text("", "Team or user that owns the project.")
     tags: list[str] = array(["tao-toolkit"], "Tags of the run.", automl=False)
     reinit: bool = flag(False, "Start a run inside a run.", inert="a job has one run of its own")
-    sync_tensorboard: bool = flag(
-        False, "Copy TensorBoard events.", inert="the same curves are reported without them"
-    )
-    save_code: bool = flag(False, "Store the code with the run.", inert="the code is the server's")
+    sync_tensorboard: bool = flag(False, "Send the TensorBoard files of the training at its end.")
+    save_code: bool = flag(False, "Store the code of tunesmith with the run.")
     name: str = text("TAO Toolkit Training", "Name of the run.")
 
 

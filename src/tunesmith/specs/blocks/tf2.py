@@ -5,25 +5,27 @@ from tunesmith.specs.blocks import actions, results
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, text
 
 OTHER_RUNTIME = "the service starts its processes itself"
-NO_CLEARML = "ClearML is not reported to; Weights & Biases and MLflow are"
+LAYOUT = "Order of an image's numbers in memory; untouched, what is faster here."
+BLOCKING = "Wait for each of the GPU's kernels, so that an error is told where it happens."
+PROCESSES = "Processes that train together, each with a GPU; untouched, num_gpus."
 
 
 class ClearML(Block):
-    """ClearML."""
+    """ClearML: acts where the server has its package and the experiment a CLEARML_API_ACCESS_KEY."""
 
-    project: str = text("TAO Toolkit", "Project.", inert=NO_CLEARML)
-    task: str = text("train", "Task.", inert=NO_CLEARML)
-    deferred_init: bool = flag(False, "Connect in the background.", inert=NO_CLEARML)
-    reuse_last_task_id: bool = flag(False, "Go on with the last task.", inert=NO_CLEARML)
-    continue_last_task: bool = flag(False, "Go on with the last task.", inert=NO_CLEARML)
-    tags: list[str] = array(["tao-toolkit"], "Tags.", automl=False, inert=NO_CLEARML)
+    project: str = text("TAO Toolkit", "Project to report to.")
+    task: str = text("train", "Name of the task.")
+    deferred_init: bool = flag(False, "Connect in the background.")
+    reuse_last_task_id: bool = flag(False, "Write over the last task of this name.")
+    continue_last_task: bool = flag(False, "Go on with the last task of this name.")
+    tags: list[str] = array(["tao-toolkit"], "Tags of the task.", automl=False)
 
 
 class MpiArgs(Block):
-    """How processes of TensorFlow find each other."""
+    """How GPUs of several processes talk to each other, by NVIDIA's library NCCL."""
 
-    nccl_ib_hca: str = text("mlx5_4,mlx5_6,mlx5_8,mlx5_10", "InfiniBand adapters.", inert=OTHER_RUNTIME)
-    nccl_socket_ifname: str = text("^lo,docker", "Network interfaces.", inert=OTHER_RUNTIME)
+    nccl_ib_hca: str = text("mlx5_4,mlx5_6,mlx5_8,mlx5_10", "InfiniBand adapters; untouched, NCCL chooses.")
+    nccl_socket_ifname: str = text("^lo,docker", "Network interfaces; untouched, NCCL chooses.")
 
 
 class Prune(Block):

@@ -1,5 +1,7 @@
 """What every verb begins with."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,6 +10,7 @@ from tunesmith.networks import Network, UnknownNetworkError, get_network
 from tunesmith.networks.goals import metric_goal
 from tunesmith.protocol import Cause, MetricGoal
 from tunesmith.specs import Block, changed_inert_keys, validate_spec
+from tunesmith.specs.blocks.tf2 import MpiArgs
 from tunesmith.training.engine.devices import take_resources
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
@@ -46,6 +49,25 @@ def monitored(spec: Block) -> str:
     return getattr(optim, "monitor_name", "")
 
 
+def channels_last(spec: Block) -> bool | None:
+    """Whether images are to lie in memory pixel by pixel; None if the spec leaves it open."""
+    named, usual = (getattr(one, "data_format", "") for one in (spec, type(spec)()))
+    return None if named == usual else named == "channels_last"
+
+
+def _variables(spec: Block) -> Iterator[tuple[str, str]]:
+    """What libraries of NVIDIA's read from the environment, as far as the spec sets it."""
+    if getattr(spec, "cuda_blocking", False):
+        yield "CUDA_LAUNCH_BLOCKING", "1"
+    given = getattr(spec, "mpi_args", None)
+    if isinstance(given, MpiArgs):
+        usual = MpiArgs()
+        if given.nccl_ib_hca != usual.nccl_ib_hca:
+            yield "NCCL_IB_HCA", given.nccl_ib_hca
+        if given.nccl_socket_ifname != usual.nccl_socket_ifname:
+            yield "NCCL_SOCKET_IFNAME", given.nccl_socket_ifname
+
+
 def open_job(run: Run) -> Job:
     """Read the spec, take the threads and the GPU, and tell which keys set by the user do nothing.
 
@@ -58,6 +80,7 @@ def open_job(run: Run) -> Job:
     except UnknownNetworkError as error:
         raise JobError(Cause.BAD_SPEC, str(error)) from error
     spec = validate_spec(network.spec, run.request.specs)
+    os.environ.update(_variables(spec))
     resources = run.request.resources
     device = take_resources(resources, run.seat.local)
     inert = [f"{path} ({reason})" for path, reason in changed_inert_keys(spec)]

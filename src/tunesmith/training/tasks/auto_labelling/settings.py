@@ -7,6 +7,7 @@ from tunesmith.networks.mal.model import MaskAutoLabeller
 from tunesmith.networks.mal.spec import MalSpec, Train
 from tunesmith.specs import SpecError, SpecProblem
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
+from tunesmith.training.tasks.auto_labelling.samples import AnnotationFiles
 from tunesmith.training.tasks.image_format import ImageFormat
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -60,6 +61,19 @@ def say(model: MaskAutoLabeller, spec: MalSpec) -> MaskAutoLabeller:
         model.speaker = "teacher" if evaluate.use_teacher_test else "student"
     model.flips = evaluate.use_flip_test
     return model
+
+
+def annotation_files(spec: MalSpec) -> AnnotationFiles:
+    """The files of the workspace that stand for the datasets' own annotations."""
+    usual = type(spec)()
+
+    def named(path: str) -> tuple[str, str] | None:
+        key = spec.value(path)
+        return None if key == usual.value(path) else (path, key)
+
+    return AnnotationFiles(
+        named("dataset.train_ann_path"), named("dataset.val_ann_path"), named("inference.ann_path")
+    )
 
 
 def check(spec: MalSpec) -> None:
