@@ -13,6 +13,8 @@ from tunesmith.networks.coverage import coverage, published_keys
 from tunesmith.specs import Block
 from tunesmith.specs.fields import integer, text
 
+MOST_INERT = 0.15
+
 
 class _Small(Block):
     model_name: str = text("", "It acts.")
@@ -35,6 +37,7 @@ def test_the_package_knows_the_published_keys():
 def test_no_key_is_missing_and_few_are_inert(network: Network):
     found = coverage(network)
     assert not found.missing
+    assert found.inert_share <= MOST_INERT, dict(found.inert)
     assert found.acting + len(found.inert) == found.published
 
 

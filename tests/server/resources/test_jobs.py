@@ -8,11 +8,13 @@ from tests.server.resources.house import House, Lab, Person, new_dataset, stand_
 from tunesmith.networks import get_network
 from tunesmith.protocol import Direction, MetricGoal
 from tunesmith.server.jobs.inputs import FrozenInputs
+from tunesmith.server.jobs.posting import gpus_asked_for
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.jobs.tables import Job, JobHistory
+from tunesmith.server.scheduling.resources import Fleet
 from tunesmith.server.scheduling.servers import fleet
 from tunesmith.server.scheduling.waiting import look_at_new
-from tunesmith.specs import Action, default_spec
+from tunesmith.specs import Action, default_spec, validate_spec
 
 TRAIN = {"action": "train", "specs": {}}
 
@@ -195,6 +197,12 @@ def test_gpus_are_counted(lab: Lab):
     for action in ("evaluate", "inference"):
         job = stored(lab, lab.post(action, {action: {"gpu_ids": [1]}}, parent_job_id=parent))
         assert (job.slot, job.gpus, job.gpu_ids) == ("gpu", 1, [1])
+
+
+def test_processes_of_the_older_dialect_are_gpus():
+    spec = get_network("classification_tf2").spec
+    for sent, gpus in (({}, 1), ({"num_gpus": 2}, 2), ({"num_processes": 2}, 2)):
+        assert gpus_asked_for(validate_spec(spec, sent), Fleet([])) == (gpus, (0,))
 
 
 def test_an_engine_for_a_gpu_is_built_on_it(lab: Lab):

@@ -7,6 +7,22 @@ from tunesmith.specs import Block
 SHARED: Mapping[str, str] = {
     "gpu_ids": "test_jobs",
     "train.gpu_ids": "test_jobs",
+    "num_processes": "test_jobs",
+    "data_format": "test_verb_job_keys",
+    "cuda_blocking": "test_verb_job_keys",
+    "mpi_args.nccl_ib_hca": "test_verb_job_keys",
+    "mpi_args.nccl_socket_ifname": "test_verb_job_keys",
+    **{
+        f"train.clearml.{key}": "test_sinks_clearml"
+        for key in (
+            "project",
+            "task",
+            "tags",
+            "deferred_init",
+            "reuse_last_task_id",
+            "continue_last_task",
+        )
+    },
     "train.resume_training_checkpoint_path": "test_verb_train_named",
     "train.optim.monitor_name": "test_verb_train_named",
     "train.pruned_model_path": "test_named_files",

@@ -65,6 +65,8 @@ CHANGES: dict[str, Any] = {
 }
 SHOWN_ELSEWHERE = {
     "dataset.min_obj_size": "test_auto_labelling_data",
+    "dataset.train_ann_path": "test_auto_labelling_data",
+    "dataset.val_ann_path": "test_auto_labelling_data",
     "dataset.max_obj_size": "test_auto_labelling_data",
     "dataset.load_mask": "test_auto_labelling_verbs",
     "train.margin_rate": "test_auto_labelling_data",

@@ -141,7 +141,7 @@ def _demand(spec: Block, action: Action, request: JobReq, settings: Settings, th
     name = Action.TRAIN if action in TRAINS else action  # other trainings take their devices from there
     section = getattr(spec, name, None)
     asks = spec if hasattr(spec, "num_gpus") else section
-    wanted, ids = _gpus_asked_for(asks, there)
+    wanted, ids = gpus_asked_for(asks, there)
     on_gpus = wanted is not None and (there.most_gpus > 0 or wanted > 1)
     memory = settings.job_memory_gb if request.memory_gb is None else request.memory_gb
     demand = Demand(
@@ -166,7 +166,7 @@ def _demand(spec: Block, action: Action, request: JobReq, settings: Settings, th
     return demand
 
 
-def _gpus_asked_for(asks: Block | None, there: Fleet) -> tuple[int | None, tuple[int, ...]]:
+def gpus_asked_for(asks: Block | None, there: Fleet) -> tuple[int | None, tuple[int, ...]]:
     """How many GPUs a section asks for, None if it needs none, and which.
 
     An engine of TensorRT is built on the GPU that is to run it; where there is no GPU, it is another engine.

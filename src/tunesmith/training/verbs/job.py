@@ -9,7 +9,7 @@ import torch
 from tunesmith.networks import Network, UnknownNetworkError, get_network
 from tunesmith.networks.goals import metric_goal
 from tunesmith.protocol import Cause, MetricGoal
-from tunesmith.specs import Block, changed_inert_keys, validate_spec
+from tunesmith.specs import Block, SpecError, SpecProblem, changed_inert_keys, validate_spec
 from tunesmith.specs.blocks.tf2 import MpiArgs
 from tunesmith.training.engine.devices import take_resources
 from tunesmith.training.failures import JobError
@@ -50,8 +50,15 @@ def monitored(spec: Block) -> str:
 
 
 def channels_last(spec: Block) -> bool | None:
-    """Whether images are to lie in memory pixel by pixel; None if the spec leaves it open."""
+    """Whether images are to lie in memory pixel by pixel; None if the spec leaves it open.
+
+    Raises:
+        SpecError: there is no such layout.
+    """
     named, usual = (getattr(one, "data_format", "") for one in (spec, type(spec)()))
+    if named not in ("channels_first", "channels_last", usual):
+        rule = "must be channels_first or channels_last"
+        raise SpecError([SpecProblem("data_format", rule, named)])
     return None if named == usual else named == "channels_last"
 
 
