@@ -50,6 +50,7 @@ CHANGES: dict[str, Any] = {
     "train.num_wave": 3.0,
     "train.wd": 0.5,
     "train.optim_eps": 1e-3,
+    "train.optim_momentum": 0.5,
     "train.optim_betas": [0.5, 0.5],
     "train.warmup_epochs": 4,
     "train.loss_mil_weight": 9.0,

@@ -56,9 +56,7 @@ class Train(Devices):
     use_amp: bool = flag(True, "Compute in 16 bits where that is faster here and as sound.")
     pretrained_model_path: str = text("", "Weights to begin with: a file in the workspace.")
     optim_type: str = choice("adamw", ["adamw"], "The optimiser.")
-    optim_momentum: float = number(
-        0.9, "Momentum.", ge=0, le=1.0, inert="adamw takes the first of optim_betas in its place"
-    )
+    optim_momentum: float = number(0.9, "First averaging rate; untouched, that of optim_betas.", ge=0, le=1.0)
     lr: float = number(1e-06, "Learning rate.", ge=0)
     min_lr: float = number(0.0, "What the learning rate falls to at least.")
     min_lr_rate: float = number(

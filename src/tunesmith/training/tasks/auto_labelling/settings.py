@@ -35,12 +35,13 @@ def loop(spec: MalSpec) -> LoopSettings:
 
 def optimizer(spec: MalSpec) -> OptimizerSettings:
     """The optimiser."""
-    train = spec.train
+    train, usual = spec.train, type(spec.train)()
+    touched = train.optim_momentum != usual.optim_momentum
     return OptimizerSettings(
         name="adamw",
         lr=train.lr,
         weight_decay=train.wd,
-        betas=(train.optim_betas[0], train.optim_betas[1]),
+        betas=(train.optim_momentum if touched else train.optim_betas[0], train.optim_betas[1]),
         eps=train.optim_eps,
     )
 
@@ -138,6 +139,8 @@ def _list_problems(spec: MalSpec) -> Iterator[SpecProblem]:
     if len(train.mask_thres) not in (1, 3) or not all(0 < one < 1 for one in train.mask_thres):
         rule = "must hold one number, or three, above 0 and below 1"
         yield SpecProblem("train.mask_thres", rule, train.mask_thres)
+    if train.optim_momentum == 1:
+        yield SpecProblem("train.optim_momentum", "must be from 0 to below 1", train.optim_momentum)
     if len(train.optim_betas) != 2 or not all(0 <= one < 1 for one in train.optim_betas):
         rule = "must hold two numbers from 0 to below 1"
         yield SpecProblem("train.optim_betas", rule, train.optim_betas)
