@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tunesmith.client.commands import build
+from tunesmith.client.commands import build, specs
 from tunesmith.client.commands.output import JsonFlag, Output
 
 if TYPE_CHECKING:
+    from tunesmith.networks.coverage import Coverage
     from tunesmith.server.auth.administration import KeyEntry
 
 DataDir = Annotated[
@@ -159,6 +160,33 @@ def models_add(
     output.tell(f"{entry.ngc_path} is here: {count} weights, SHA-256 {entry.sha256}.")
 
 
+@specs.app.command("coverage")
+def specs_coverage(
+    network: Annotated[
+        list[str] | None, typer.Argument(help="Networks; all of them if none is named.")
+    ] = None,
+    inert: Annotated[bool, typer.Option("--inert", help="List the keys that do nothing, and why.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Count the published keys of each network: those that act, that do nothing here, that are missing."""
+    from tunesmith.networks import UnknownNetworkError, get_network, networks
+    from tunesmith.networks.coverage import coverage
+
+    try:
+        counted = [coverage(get_network(arch)) for arch in network or networks()]
+    except UnknownNetworkError as error:
+        raise typer.BadParameter(str(error)) from None
+    output = Output(as_json)
+    if as_json:
+        output.document([asdict(one) | {"acting": one.acting} for one in counted])
+    elif inert:
+        rows = [(one.arch, key, reason) for one in counted for key, reason in one.inert.items()]
+        output.rows(("NETWORK", "KEY", "WHY IT DOES NOTHING"), rows)
+    else:
+        headings = ("NETWORK", "KEYS", "ACTING", "INERT", "SHARE", "MISSING")
+        output.rows(headings, [_counts(one) for one in counted])
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the figures, pictures and files.")] = Path("demo-out"),
@@ -173,6 +201,12 @@ def demo(
 def _plain(entry: "KeyEntry") -> dict[str, str | None]:
     """A key's entry as JSON values."""
     return {name: value if value is None else str(value) for name, value in asdict(entry).items()}
+
+
+def _counts(one: "Coverage") -> tuple[str | int, ...]:
+    """A row of the table of keys."""
+    share = f"{one.inert_share:.1%}"
+    return one.arch, one.published, one.acting, len(one.inert), share, len(one.missing)
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tunesmith.data.layouts import layouts
+from tunesmith.networks import networks
+from tunesmith.networks.coverage import coverage
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "compatibility.md"
@@ -52,7 +54,8 @@ _HEAD = """# What clients of the TAO API find here
 
 Every operation of the published API 6.0.0, every route that its clients use beside that, and every format of
 every dataset type, with a test that shows it. Paths are below `/api/v1` (and `/default/api/v1`) and, where
-they do not begin otherwise, below `/orgs/{org_name}`. `python -m tests.docs.shown` writes this page.
+they do not begin otherwise, below `/orgs/{org_name}`. At the end: how many of the published keys of each
+network act here. `python -m tests.docs.shown` writes this page.
 """
 
 
@@ -103,12 +106,23 @@ def page(shown: dict[str, list[str]]) -> str:
         ("Datasets: type/format", [one.removeprefix("dataset ") for one in formats()]),
     )
     named = {one.removeprefix("dataset "): tests for one, tests in shown.items()}
-    return _HEAD + "".join(_table(title, things, named) for title, things in tables)
+    return _HEAD + "".join(_table(title, things, named) for title, things in tables) + _keys()
 
 
 def _table(title: str, things: Iterable[str], shown: dict[str, list[str]]) -> str:
     rows = (f"| `{thing}` | {_test(shown.get(thing))} |\n" for thing in things)
     return f"\n## {title}\n\n| | shown by |\n|---|---|\n" + "".join(rows)
+
+
+def _keys() -> str:
+    """The table of what becomes of the published keys, as `tunesmith specs coverage` counts them."""
+    counted = [coverage(network) for network in networks().values()]
+    rows = (
+        f"| `{one.arch}` | {one.published} | {one.acting} | {len(one.inert)} | {len(one.missing)} |\n"
+        for one in counted
+    )
+    head = "| network | keys | acting | inert, with a reason | missing |\n|---|---|---|---|---|\n"
+    return f"\n## Keys of the specs\n\n{head}" + "".join(rows)
 
 
 def _test(tests: list[str] | None) -> str:

@@ -68,6 +68,14 @@ def test_the_quick_start_and_the_commands_of_the_readme_work(home, tmp_path):
     assert "best by val_acc_1" in done.stdout
 
 
+def test_the_commands_on_specs_work_without_a_server(home, tmp_path):
+    for block in blocks("docs/specs.md"):
+        done = subprocess.run(
+            ["bash", "-euc", block], env=home, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert "rtdetr" in done.stdout
+
+
 def test_every_make_target_of_the_documents_is_there():
     words = " ".join(
         (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "docs/quickstart.md")

@@ -31,10 +31,11 @@ class CocoData:
     paths: tuple[Path, ...]
 
     @classmethod
-    def open(cls, pulled: Path, *, masks: bool = False) -> "CocoData":
+    def open(cls, pulled: Path, *, masks: bool = False, annotations: Path | None = None) -> "CocoData":
         """The dataset in the cache folder of a finished pull.
 
-        If `masks`, annotations without a mask are left out unless none has one.
+        If `masks`, annotations without a mask are left out unless none has one. `annotations` is a file in
+        the place of the dataset's own.
 
         Raises:
             DatasetError: with everything that is wrong with it.
@@ -42,7 +43,7 @@ class CocoData:
         findings = Findings()
         folder = PulledFolder(pulled)
         files = ImageFiles(folder.extracted / "images")
-        data = load_coco(folder.files / ANNOTATIONS, files, findings, masks=masks)
+        data = load_coco(annotations or folder.files / ANNOTATIONS, files, findings, masks=masks)
         findings.raise_errors()
         return data
 

@@ -40,18 +40,22 @@ class PanopticData:
     segments: SegmentTable
 
     @classmethod
-    def open(cls, pulled: Path) -> "PanopticData":
+    def open(
+        cls, pulled: Path, *, annotations: Path | None = None, label_map: Path | None = None
+    ) -> "PanopticData":
         """The dataset in the cache folder of a finished pull.
+
+        `annotations` and `label_map` are files in the place of the dataset's own.
 
         Raises:
             DatasetError: with everything that is wrong with it.
         """
         findings = Findings()
         folder = PulledFolder(pulled)
-        entries = read_label_map(folder.files / LABEL_MAP)
+        entries = read_label_map(label_map or folder.files / LABEL_MAP)
         images = ImageFiles(folder.extracted / "images")
         pngs = ImageFiles(folder.extracted / "images_panoptic")
-        parsed = parse_panoptic(folder.files / ANNOTATIONS, index_of(entries), findings)
+        parsed = parse_panoptic(annotations or folder.files / ANNOTATIONS, index_of(entries), findings)
         data = bring_together(parsed, entries, (images, pngs), findings)
         findings.raise_errors()
         return data

@@ -14,6 +14,7 @@ from tunesmith.networks.detection import (
     ShortestSide,
     SizedCrop,
     Step,
+    clip_norm,
     own_parts,
 )
 from tunesmith.specs import SpecError, SpecProblem
@@ -112,7 +113,7 @@ def _learning(train: Train, model: Any, rates: Rates) -> Learning:
             (own_parts(model.backbone_names), optim.lr_backbone),
             (own_parts(model.linear_proj_names), optim.lr * optim.lr_linear_proj_mult),
         ),
-        clip_norm=train.clip_grad_norm,
+        clip_norm=clip_norm(train.clip_grad_norm, model.clip_max_norm),
         precision=train.precision,
         freeze=own_parts(train.freeze),
         dry_run=train.is_dry_run,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.specs.blocks.actions import Export
+from tunesmith.specs.blocks.detection import Train
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,12 @@ class Predicting:
     outline: int = 3
     folders: bool = False
     labels: bool = True
+
+
+def clip_norm(of_training: float, of_model: float) -> float:
+    """The largest norm of the gradient, out of the two keys that say it: train's, unless it is untouched."""
+    usual = Train().clip_grad_norm
+    return of_training if of_training != usual else of_model
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,15 @@ class Use:
         sizing: what sizes the images.
         batch_size: images a step.
         workers: processes that load images.
+        files: files of the workspace in the place of a dataset's own `instances`, `segments` and `label_map`,
+            each as the spec's key and the file's.
     """
 
     reading: Reading
     sizing: Resize | ShortestSide
     batch_size: int
     workers: int
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,7 @@ def text(default: str | None, doc: str, **facts: Unpack[Facts]) -> Any:
 
 
 def filled_in(doc: str, **facts: Unpack[Facts]) -> Any:
-    """A path that the service fills in from the parent job or the datasets."""
-    facts.setdefault("inert", "the service chooses the file from the parent job")
+    """A path that the service fills in from the parent job or the datasets, unless it is set."""
     return _field(UNSET_PATH, doc, None, facts)
 
 

@@ -8,11 +8,13 @@ from tests.server.resources.house import House, Lab, Person, new_dataset, stand_
 from tunesmith.networks import get_network
 from tunesmith.protocol import Direction, MetricGoal
 from tunesmith.server.jobs.inputs import FrozenInputs
+from tunesmith.server.jobs.posting import gpus_asked_for
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.jobs.tables import Job, JobHistory
+from tunesmith.server.scheduling.resources import Fleet
 from tunesmith.server.scheduling.servers import fleet
 from tunesmith.server.scheduling.waiting import look_at_new
-from tunesmith.specs import Action, default_spec
+from tunesmith.specs import Action, default_spec, validate_spec
 
 TRAIN = {"action": "train", "specs": {}}
 
@@ -189,8 +191,34 @@ def test_gpus_are_counted(lab: Lab):
     assert any_one.gpu_ids == []  # the published default, which clients send back
     said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", TRAIN | {"specs": {"train": {"gpu_ids": [5]}}})
     assert "train.gpu_ids: the job can never run here: it needs the GPUs 5" in said
-    job = stored(lab, lab.post("export", parent_job_id=lab.trained()))
+    parent = lab.trained()
+    job = stored(lab, lab.post("export", parent_job_id=parent))
     assert (job.slot, job.gpus) == ("cpu", 0)
+    for action in ("evaluate", "inference"):
+        job = stored(lab, lab.post(action, {action: {"gpu_ids": [1]}}, parent_job_id=parent))
+        assert (job.slot, job.gpus, job.gpu_ids) == ("gpu", 1, [1])
+
+
+def test_processes_of_the_older_dialect_are_gpus():
+    spec = get_network("classification_tf2").spec
+    for sent, gpus in (({}, 1), ({"num_gpus": 2}, 2), ({"num_processes": 2}, 2)):
+        assert gpus_asked_for(validate_spec(spec, sent), Fleet([])) == (gpus, (0,))
+
+
+def test_an_engine_for_a_gpu_is_built_on_it(lab: Lab):
+    def built(**keys: Any) -> Job:
+        exported = lab.post("export", parent_job_id=lab.trained())
+        return stored(lab, lab.post("gen_trt_engine", {"gen_trt_engine": keys}, parent_job_id=exported))
+
+    assert built(gpu_id=0).slot == "cpu"  # there is no GPU yet
+    stand_on(lab.house.database, "box", "A", "B")
+    certain, any_one, other = built(gpu_id=1), built(gpu_id=0), built(gpu_id=1, runtime="openvino")
+    assert (certain.slot, certain.gpus, certain.gpu_ids) == ("gpu", 1, [1])
+    assert (any_one.gpus, any_one.gpu_ids) == (1, [])
+    assert (other.slot, other.gpu_ids) == ("cpu", [])
+    sent = {"action": "gen_trt_engine", "specs": {"gen_trt_engine": {"gpu_id": 2}}}
+    said = lab.ada.refused(400, "POST", f"{lab.path}/jobs", sent | {"parent_job_id": str(certain.parent_id)})
+    assert said.startswith("specs: gen_trt_engine.gpu_id: the job can never run here: it needs the GPUs 2")
 
 
 def test_training_needs_data(lab: Lab):

@@ -88,6 +88,8 @@ def test_a_named_precision_depends_on_no_clock(asked, layout):
     rehearsal = Rehearsal(training, CPU)
     chosen, reason = choose_numerics(asked, rehearsal, training, lambda _: None, 4, 1.0)
     assert (chosen, reason) == (Numerics(asked, layout), "")
+    other, _ = choose_numerics(asked, rehearsal, training, lambda _: None, 4, 1.0, channels_last=not layout)
+    assert other == Numerics(asked, not layout)
 
 
 def test_long_steps_are_probed_on_a_part_of_a_batch():
@@ -101,6 +103,10 @@ def test_long_steps_are_probed_on_a_part_of_a_batch():
     _, reason = choose_numerics("auto", Rehearsal(training, CPU), training, batch_of, 64, step_seconds=1.0)
     assert 2 <= sizes[0] < 64
     assert "fp32: " in reason
+    rehearsal = Rehearsal(training, CPU)
+    for layout in (True, False):
+        chosen, _ = choose_numerics("auto", rehearsal, training, batch_of, 64, 1.0, channels_last=layout)
+        assert chosen.channels_last is layout
 
 
 def test_threads_are_measured_and_given_back():

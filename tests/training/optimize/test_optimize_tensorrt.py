@@ -32,12 +32,12 @@ def trt(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
     return package
 
 
-def build(tmp_path: Path, **settings: Any) -> list[str]:
+def build(tmp_path: Path, timings: bytes = b"", **settings: Any) -> list[str]:
     notes: list[str] = []
     plain = EngineSettings("fp32", best_batch=4, workspace_mib=64)
     given = replace(plain, **settings)
     version = build_plan(
-        tmp_path / "model.onnx", tmp_path / "model.engine", given, Batches(1, 8), notes.append
+        tmp_path / "model.onnx", tmp_path / "model.engine", given, Batches(1, 8), notes.append, timings
     )
     assert version == "10.13.0"
     return notes
@@ -53,6 +53,19 @@ def test_the_builder_is_asked_for_what_the_spec_says(trt, tmp_path):
         "input_1", (1, 3, 32, 32), (4, 3, 32, 32), (8, 3, 32, 32)
     )
     config.set_flag.assert_not_called()
+
+
+def test_timings_are_taken_up_and_kept(trt, tmp_path):
+    config = trt.Builder.return_value.create_builder_config.return_value
+    config.get_timing_cache.return_value.serialize.return_value = memoryview(b"old and new")
+    build(tmp_path)
+    config.set_timing_cache.assert_not_called()
+    build(tmp_path, timings=b"old", timing_cache="engines/timings.bin")
+    config.create_timing_cache.assert_called_once_with(b"old")
+    config.set_timing_cache.assert_called_once_with(
+        config.create_timing_cache.return_value, ignore_mismatch=False
+    )
+    assert (tmp_path / "timings.bin").read_bytes() == b"old and new"
 
 
 @pytest.mark.parametrize(("precision", "flags"), [("fp16", ["FP16"]), ("int8", ["INT8", "FP16"])])

@@ -32,6 +32,7 @@ _COMMON: dict[str, Any] = {
     "train.freeze": ["encoder"],
     "train.pretrained_model_path": "b.pth",
     "train.clip_grad_norm": 1.0,
+    "model.clip_max_norm": 1.0,
     "train.is_dry_run": True,
     "train.optim.optimizer": "SGD",
     "train.optim.lr": 0.5,

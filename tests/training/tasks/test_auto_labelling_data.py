@@ -1,19 +1,30 @@
 """Objects cut out of their images, and masks put back; the losses of mal."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests.training.jobs import Bench
+from tests.training.jobs import Bench, nested
 from tests.training.objects import BOXES, write_objects
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.networks.mal.losses import affinities, crf_losses, mean_field, mil_losses
+from tunesmith.networks.mal.spec import MalSpec
+from tunesmith.specs import validate_spec
 from tunesmith.training.tasks.auto_labelling.crops import CropSource, rasterise
 from tunesmith.training.tasks.auto_labelling.masks import largest_part, mask_in_image, threshold_of
-from tunesmith.training.tasks.auto_labelling.samples import Instance, open_annotated, training_samples
-from tunesmith.training.tasks.auto_labelling.settings import MEAN, STD
+from tunesmith.training.tasks.auto_labelling.samples import (
+    AnnotationFiles,
+    Instance,
+    masked_objects,
+    objects_to_label,
+    open_annotated,
+    training_samples,
+)
+from tunesmith.training.tasks.auto_labelling.settings import MEAN, STD, annotation_files
 from tunesmith.training.tasks.image_format import ImageFormat
 
 SIDE = 256
@@ -82,6 +93,37 @@ def test_a_tenth_of_the_images_is_held_out_if_there_are_masks(bench, dataset, tm
     bare = bench.dataset(tmp_path, "bare boxes", BOXES)
     run = bench.prepare("train", {}, network="mal", train_datasets=(bare,))
     assert training_samples(run, 0, (0, 1e9), masks=True).validation == []
+
+
+def test_a_file_of_the_workspace_stands_for_a_datasets_annotations(bench, dataset):
+    told = json.loads((dataset.source.store.path / "annotations.json").read_text())
+    kept = {one["id"] for one in told["images"][:3]}
+    few = {
+        **told,
+        "images": [one for one in told["images"] if one["id"] in kept],
+        "annotations": [one for one in told["annotations"] if one["image_id"] in kept],
+    }
+    (bench.workspace.path / "few.json").write_text(json.dumps(few))
+
+    def found(action: str, path: str, **request: Any) -> list[Instance]:
+        spec = validate_spec(MalSpec, nested({path: "few.json", "dataset.min_obj_size": 0.0}))
+        files = annotation_files(spec)
+        run = bench.prepare(action, {}, network="mal", **request)
+        match action:
+            case "train":
+                return training_samples(run, 0, (0, 1e9), masks=False, files=files).train
+            case "evaluate":
+                return masked_objects(run, files)
+            case _:
+                return objects_to_label(run, masks=False, files=files)[1]
+
+    count = len(few["annotations"])
+    assert 0 < count < len(told["annotations"])
+    assert len(found("train", "dataset.train_ann_path", train_datasets=(dataset,))) == count
+    assert len(found("evaluate", "dataset.val_ann_path", eval_dataset=dataset)) == count
+    assert len(found("inference", "inference.ann_path", inference_dataset=dataset)) == count
+    assert len(found("inference", "dataset.val_ann_path", inference_dataset=dataset)) > count
+    assert annotation_files(MalSpec()) == AnnotationFiles()
 
 
 def test_thresholds_may_differ_by_size():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.training.jobs import nested
 from tests.training.objects import SMALL_MAL
+from tests.training.tasks.shared_keys import shared_keys
 from torch.nn.functional import interpolate
 
 from tunesmith.networks.mal.model import build
@@ -49,6 +50,7 @@ CHANGES: dict[str, Any] = {
     "train.num_wave": 3.0,
     "train.wd": 0.5,
     "train.optim_eps": 1e-3,
+    "train.optim_momentum": 0.5,
     "train.optim_betas": [0.5, 0.5],
     "train.warmup_epochs": 4,
     "train.loss_mil_weight": 9.0,
@@ -64,6 +66,8 @@ CHANGES: dict[str, Any] = {
 }
 SHOWN_ELSEWHERE = {
     "dataset.min_obj_size": "test_auto_labelling_data",
+    "dataset.train_ann_path": "test_auto_labelling_data",
+    "dataset.val_ann_path": "test_auto_labelling_data",
     "dataset.max_obj_size": "test_auto_labelling_data",
     "dataset.load_mask": "test_auto_labelling_verbs",
     "train.margin_rate": "test_auto_labelling_data",
@@ -116,7 +120,7 @@ def test_every_acting_key_is_tried_here_or_elsewhere():
         for path, field in MalSpec.leaves()
         if path.startswith(SECTIONS) and not key_facts(field).get("x-inert")
     }
-    assert acting == set(CHANGES) | set(SHOWN_ELSEWHERE)
+    assert acting == set(CHANGES) | set(SHOWN_ELSEWHERE) | shared_keys(MalSpec, SECTIONS)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from tests.training.jobs import SMALL, Bench, nested
+from tests.training.tasks.shared_keys import shared_keys
 
 from tunesmith.networks.classification_pyt.model import build
 from tunesmith.networks.classification_pyt.spec import ClassificationSpec
@@ -131,7 +132,9 @@ def acting_keys() -> list[str]:
 
 
 def test_every_acting_key_is_tried_here_or_elsewhere():
-    assert set(acting_keys()) == set(CHANGES) | set(SHOWN_ELSEWHERE)
+    assert set(acting_keys()) == set(CHANGES) | set(SHOWN_ELSEWHERE) | shared_keys(
+        ClassificationSpec, SECTIONS
+    )
 
 
 @pytest.mark.parametrize("path", CHANGES)

@@ -9,6 +9,7 @@ import torch
 from tests.training.boxes import SMALL
 from tests.training.jobs import Bench, nested
 from tests.training.tasks.detection_changes import BESIDE, CHANGES, VARIED
+from tests.training.tasks.shared_keys import shared_keys
 
 from tunesmith.networks import get_network
 from tunesmith.networks.detection import DetectorSettings
@@ -94,7 +95,8 @@ def test_every_key_is_looked_at(network):
     leaves = list(get_network(network).spec.leaves())
     told = [(path, key_facts(field).get("x-inert")) for path, field in leaves if path.startswith(SECTIONS)]
     acting = {path for path, inert in told if not inert}
-    assert acting == set(CHANGES[network]) | BY_THE_ENGINE | ELSEWHERE.get(network, set())
+    shared = shared_keys(get_network(network).spec, SECTIONS)
+    assert acting == set(CHANGES[network]) | BY_THE_ENGINE | ELSEWHERE.get(network, set()) | shared
     assert len(acting) >= 0.85 * len(told)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.training.anchored import SMALL_ANCHORED
 from tests.training.jobs import nested
+from tests.training.tasks.shared_keys import shared_keys
 
 from tunesmith.networks.efficientdet_tf2.model import build, criterion, settings
 from tunesmith.networks.efficientdet_tf2.spec import EfficientDetSpec
@@ -109,7 +110,8 @@ TOGETHER: dict[str, tuple[dict[str, Any], Any]] = {
 }
 # The verb reads them from every network's spec.
 BY_THE_ENGINE = {"num_gpus", "model_name"}
-TRACKERS = {f"train.wandb.{key}" for key in ("enable", "project", "entity", "tags", "name")}
+WANDB = ("enable", "project", "entity", "tags", "name", "save_code", "sync_tensorboard")
+TRACKERS = {f"train.wandb.{key}" for key in WANDB}
 # The tests of the action show them.
 CONVERSION = {f"dataset_convert.{key}" for key in ("tag", "num_shards", "include_masks")}
 # The published list has a single choice.
@@ -168,7 +170,7 @@ def test_a_key_acts_beside_another(path):
 def test_every_key_is_looked_at():
     acting = {path for path, field in EfficientDetSpec.leaves() if not key_facts(field).get("x-inert")}
     looked_at = set(CHANGES) | set(TOGETHER) | BY_THE_ENGINE | TRACKERS | CONVERSION | FIXED
-    assert acting == looked_at
+    assert acting == looked_at | shared_keys(EfficientDetSpec)
 
 
 @pytest.mark.parametrize(

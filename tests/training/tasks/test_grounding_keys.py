@@ -7,6 +7,7 @@ import pytest
 import torch
 from bench.learn.encoder import write_encoder
 from tests.training.jobs import nested
+from tests.training.tasks.shared_keys import shared_keys
 from tests.training.words import SMALL_WORDS
 
 from tunesmith.networks import get_network
@@ -88,6 +89,7 @@ CHANGES: dict[str, Any] = {
     "train.freeze": ["encoder"],
     "train.pretrained_model_path": "b.pth",
     "train.clip_grad_norm": 1.0,
+    "model.clip_max_norm": 1.0,
     "train.is_dry_run": True,
     "train.optim.optimizer": "SGD",
     "train.optim.lr": 0.5,
@@ -188,7 +190,8 @@ def test_every_key_is_looked_at_and_few_are_inert(network):
     }
     acting = {path for path, inert in looked.items() if not inert}
     own = set(MASKED) if network == "mask_grounding_dino" else set()
-    assert acting == set(CHANGES) | own | BY_THE_ENGINE | ELSEWHERE
+    shared = shared_keys(get_network(network).spec, SECTIONS)
+    assert acting == set(CHANGES) | own | BY_THE_ENGINE | ELSEWHERE | shared
     assert sum(looked.values()) <= 0.15 * len(looked)
 
 

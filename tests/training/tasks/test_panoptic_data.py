@@ -56,6 +56,32 @@ def asked(**keys) -> MaskerSettings:
     return settings(validate_spec(Mask2FormerSpec, nested(SMALL_MASKS | keys)))
 
 
+def test_files_of_the_workspace_stand_for_a_datasets_own(bench, make):
+    def keep_two(dataset, name: str) -> None:
+        told = json.loads((dataset.source.store.path / name).read_text())
+        kept = {one["id"] for one in told["images"][:2]}
+        told["images"] = told["images"][:2]
+        told["annotations"] = [one for one in told["annotations"] if one["image_id"] in kept]
+        (bench.workspace.path / name).write_text(json.dumps(told))
+
+    segments, instances = make(4), make(4, INSTANCES)
+    keep_two(segments, "annotations_panoptic.json")
+    keep_two(instances, "annotations.json")
+    assert len(samples_of(bench, segments)) == len(samples_of(bench, instances)) == 4
+    panoptic = {"dataset.train.panoptic_json": "annotations_panoptic.json"}
+    assert len(samples_of(bench, segments, **panoptic)) == 2
+    assert len(samples_of(bench, instances, **{"dataset.train.instance_json": "annotations.json"})) == 2
+    labels = json.loads((segments.source.store.path / "label_map_panoptic.json").read_text())
+    labels[0]["name"] = "another name"
+    (bench.workspace.path / "labels.json").write_text(json.dumps(labels))
+    run = bench.prepare("train", {}, network="mask2former", train_datasets=(segments,))
+    renamed = training_samples(run, asked(**{"dataset.label_map": "labels.json"}), seed=0)
+    assert "another name" in {one.name for one in renamed.entries}
+    run = bench.prepare("inference", {}, network="mask2former", inference_dataset=segments)
+    few = {"dataset.test.panoptic_json": "annotations_panoptic.json"}
+    assert (len(images_to_predict(run, asked(**few))), len(images_to_predict(run, asked()))) == (2, 4)
+
+
 def samples_of(bench: Bench, *datasets, **keys) -> list[MaskSample]:
     run = bench.prepare("train", {}, network="mask2former", train_datasets=datasets)
     found = training_samples(run, asked(**keys), seed=0)

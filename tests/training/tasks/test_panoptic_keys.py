@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.training.jobs import nested
 from tests.training.masks import SMALL_MASKS
+from tests.training.tasks.shared_keys import shared_keys
 
 from tunesmith.networks.mask2former.model import build, settings
 from tunesmith.networks.mask2former.spec import Mask2FormerSpec
@@ -88,6 +89,9 @@ CHANGES: dict[str, Any] = {
     **{f"dataset.{use}.batch_size": 3 for use in ("train", "val", "test")},
     **{f"dataset.{use}.num_workers": 3 for use in ("train", "val", "test")},
     **{f"dataset.{use}.target_size": [64, 128] for use in ("train", "val", "test")},
+    **{f"dataset.{use}.instance_json": "few.json" for use in ("train", "val", "test")},
+    **{f"dataset.{use}.panoptic_json": "few.json" for use in ("train", "val", "test")},
+    "dataset.label_map": "labels.json",
     "dataset.workers": 5,
     "dataset.pin_memory": False,
     "dataset.pixel_mean": [0.1, 0.1, 0.1],
@@ -194,7 +198,13 @@ def test_every_key_is_looked_at():
         for path, field in Mask2FormerSpec.leaves()
         if path.startswith(SECTIONS) and not key_facts(field).get("x-inert")
     }
-    assert acting == {*CHANGES, *SWIN_CHANGES, *EFFICIENT_CHANGES, *ELSEWHERE}
+    assert acting == {
+        *CHANGES,
+        *SWIN_CHANGES,
+        *EFFICIENT_CHANGES,
+        *ELSEWHERE,
+        *shared_keys(Mask2FormerSpec, SECTIONS),
+    }
 
 
 @pytest.mark.parametrize(

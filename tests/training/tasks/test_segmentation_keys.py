@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.training.jobs import nested
 from tests.training.segments import SMALL_SEGMENTS
+from tests.training.tasks.shared_keys import shared_keys
 
 from tunesmith.networks.segformer.model import build
 from tunesmith.networks.segformer.model import settings as settings_of
@@ -134,7 +135,7 @@ def test_every_acting_key_is_tried_here_or_elsewhere():
         for path, field in SegformerSpec.leaves()
         if path.startswith(SECTIONS) and not key_facts(field).get("x-inert")
     }
-    assert acting == set(CHANGES) | set(SHOWN_ELSEWHERE)
+    assert acting == set(CHANGES) | set(SHOWN_ELSEWHERE) | shared_keys(SegformerSpec, SECTIONS)
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ def exported(bench: Bench, digits: DatasetInput, trained: Finished) -> Finished:
     return bench.run("export", SMALL, parent=trained.parent("model_best.pth"), train_datasets=(digits,))
 
 
-def session(job: Finished) -> ort.InferenceSession:
-    return ort.InferenceSession(str(job.results / "model.onnx"), providers=["CPUExecutionProvider"])
+def session(job: Finished, name: str = "model.onnx") -> ort.InferenceSession:
+    return ort.InferenceSession(str(job.results / name), providers=["CPUExecutionProvider"])
 
 
 def test_the_graph_is_held_against_torch_at_two_batch_sizes(exported):
@@ -93,9 +93,11 @@ def test_a_grey_input_gives_what_the_grey_image_gives_in_colour(bench, digits, t
 
 
 def test_another_size_is_exported_where_the_backbone_takes_it(bench, trained):
-    specs = SMALL | {"export.input_width": 64, "export.input_height": 48}
+    size = {"export.input_width": 64, "export.input_height": 48}
+    specs = SMALL | size | {"export.onnx_file": "/workspace/wide"}
     job = bench.run("export", specs, parent=trained.parent("model_best.pth"))
-    assert session(job).get_inputs()[0].shape == ["batch", 3, 48, 64]
+    assert job.outcome["files"] == ["export.json", "labels.txt", "wide.onnx"]
+    assert session(job, "wide.onnx").get_inputs()[0].shape == ["batch", 3, 48, 64]
 
 
 def test_position_embeddings_are_interpolated_for_another_size(bench, digits):

@@ -9,6 +9,7 @@ from tests.training.jobs import SMALL, Bench, Finished
 from tunesmith.protocol import DatasetInput
 from tunesmith.specs import SpecError
 from tunesmith.training.failures import JobError
+from tunesmith.training.verbs.gen_trt_engine import earlier_timings
 
 BATCH = "gen_trt_engine.tensorrt.max_batch_size"
 TYPE = "gen_trt_engine.tensorrt.data_type"
@@ -104,18 +105,41 @@ def test_what_is_tensorrts_alone_is_said(bench, exported):
     specs = SMALL | {
         TYPE: "fp32",
         "gen_trt_engine.tensorrt.workspace_size": 64,
+        "gen_trt_engine.timing_cache": "engines/timings",
         "gen_trt_engine.verbose": True,
     }
     job = bench.run("gen_trt_engine", specs, parent=exported.parent("model.onnx"))
     assert any(
-        "mean nothing to OpenVINO: gen_trt_engine.tensorrt.workspace_size" in note for note in job.notes
+        "mean nothing to OpenVINO: gen_trt_engine.tensorrt.workspace_size, gen_trt_engine.timing_cache"
+        in note
+        for note in job.notes
     )
 
 
+def test_timings_come_from_the_workspace(bench):
+    run = bench.prepare("gen_trt_engine", SMALL)
+    assert earlier_timings(run, "engines/timings") == b""
+    kept = bench.workspace.path / "engines" / "timings"
+    kept.parent.mkdir()
+    kept.write_bytes(b"of an earlier job")
+    assert earlier_timings(run, "engines/timings") == b"of an earlier job"
+    assert earlier_timings(run, "") == b""
+
+
 def test_layers_can_be_spared_from_quantisation(bench, digits, exported):
-    specs = SMALL | {TYPE: "int8", "gen_trt_engine.tensorrt.layers_precision": ["*:fp32"]}
+    specs = SMALL | {
+        TYPE: "int8",
+        "gen_trt_engine.tensorrt.layers_precision": ["*:fp32"],
+        "gen_trt_engine.trt_engine": "/workspace/small.engine",
+        "gen_trt_engine.tensorrt.calibration.cal_cache_file": "ranges",
+    }
     job = bench.run("gen_trt_engine", specs, parent=exported.parent("model.onnx"), calibration_dataset=digits)
-    assert json.loads((job.results / "calibration.json").read_text()) == {}
+    assert sorted(path.name for path in job.results.iterdir() if path.is_file()) == [
+        "engine.json",
+        "ranges.json",
+        "small.engine",
+    ]
+    assert json.loads((job.results / "ranges.json").read_text()) == {}
     assert job.outcome["max_abs_diff"] < 0.5
 
 

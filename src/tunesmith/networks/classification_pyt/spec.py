@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
-from tunesmith.specs.blocks import actions, common, optim, train
+from tunesmith.specs.blocks import actions, common, optim, results, train
 from tunesmith.specs.blocks.augmentation import RandomColor, RandomFlip, RandomRotate, ScaleRandomCrop
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, table, text
 
@@ -190,13 +190,13 @@ class Distill(Block):
 
     teacher: Model = section(Model)
     pretrained_teacher_model_path: str = filled_in(
-        "The teacher: a file in the workspace; the parent job's model, if left as it is.", inert=None
+        "The teacher: a file in the workspace; the parent job's model, if left as it is."
     )
     loss_type: str = choice(
         "KL", ["KL", "CE", "L1", "L2", "FD", "CS"], "How student and teacher are compared."
     )
     loss_lambda: float = number(0.5, "Weight of the comparison.", ge=0, le=1, math_cond="> 0.0 <= 1.0")
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
 
 
 class ClassificationSpec(common.Experiment):

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
-from tunesmith.specs.blocks import actions, common, tf2
+from tunesmith.specs.blocks import actions, common, results, tf2
+from tunesmith.specs.blocks.train import RESUME
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, text
 
 FOLDERS = "images come from the datasets attached to the experiment"
+CLASSMAP = "File of the workspace that names the classes in reports; untouched, as in training."
 OLD_BACKBONES = "it is for backbones that the published list no longer has"
 
 BACKBONES = tuple(f"efficientnet-b{size}" for size in range(6))
@@ -19,9 +21,8 @@ class Regularizer(Block):
     type: str = text("L2", "L1, L2 or None.", automl=True)
     scope: list[str] = array(
         ["conv2d", "dense"],
-        "Kinds of layers.",
+        "Kinds of layers: conv2d, dense. Biases and normalisation are always left out.",
         automl=False,
-        inert="it is on all weights but biases and normalisation",
     )
     weight_decay: float = number(1.5e-05, "Strength.", ge=0)
 
@@ -53,7 +54,9 @@ class Optimizer(Block):
 
     optimizer: str = text("sgd", "sgd, adam or rmsprop.")
     lr: float = number(0.05, "Learning rate.", ge=0, automl=True)
-    decay: float = number(0.0001, "Fall of the rate.", ge=0, le=1, inert="lr_config alone changes the rate")
+    decay: float = number(
+        0.0001, "The rate is divided by one and this for each step; untouched, it is not.", ge=0, le=1
+    )
     epsilon: float = number(0.0001, "What adam and rmsprop add to the divisor.", ge=0, le=1)
     rho: float = number(0.5, "Averaging rate of rmsprop.", ge=0, le=1)
     beta_1: float = number(0.99, "First averaging rate of adam.", ge=0, le=1, automl=True)
@@ -66,9 +69,7 @@ class Train(Block):
     """The training loop."""
 
     qat: bool = flag(False, "Learn with 8-bit numbers.", inert="gen_trt_engine quantises after the training")
-    resume_training_checkpoint_path: str = text(
-        "", "Checkpoint to go on from.", inert="a job that is resumed goes on from its own checkpoint"
-    )
+    resume_training_checkpoint_path: str = text("", RESUME)
     checkpoint: str = text("", "Weights to begin with: a file in the workspace.")
     checkpoint_interval: int = integer(1, "Epochs between two kept checkpoints.", ge=1, popular=True)
     validation_interval: int = integer(5, "Epochs between two validations.", ge=1, popular=True)
@@ -83,7 +84,7 @@ class Train(Block):
     optim_config: Optimizer = section(Optimizer)
     wandb: common.Tracking = section(common.Tracking)
     clearml: tf2.ClearML = section(tf2.ClearML)
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
     precision: str = choice(
         "auto",
         ["auto", "fp32", "bf16", "fp16"],
@@ -151,13 +152,13 @@ class Evaluate(Block):
     """Evaluation of a trained model."""
 
     dataset_path: str = text("???", "Folder of the images.", inert=FOLDERS)
-    checkpoint: str = filled_in("Checkpoint to evaluate.")
-    trt_engine: str = text("", "Engine to evaluate.", inert=actions.ENGINE)
+    checkpoint: str = filled_in(actions.MODEL)
+    trt_engine: str = text("", actions.ENGINE)
     batch_size: int = integer(1, "Images a step.", ge=1, popular=True)
     n_workers: int = integer(1, "Processes that load images.", ge=1)
     top_k: int = integer(1, "The k of the top-k accuracy to report.", ge=1)
-    classmap: str = text("", "File of the class names.", inert=FOLDERS)
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    classmap: str = text("", CLASSMAP)
+    results_dir: results.Folder = results.folder()
 
 
 class Prune(tf2.Prune):
@@ -169,19 +170,19 @@ class Prune(tf2.Prune):
 class Export(Block):
     """Export to ONNX."""
 
-    checkpoint: str = filled_in("Checkpoint to export.")
-    onnx_file: str = filled_in("File to write.", inert="the file is results/<job id>/model.onnx")
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    checkpoint: str = filled_in(actions.MODEL)
+    onnx_file: str = filled_in(actions.GRAPH_FILE)
+    results_dir: results.Folder = results.folder()
 
 
 class Inference(Block):
     """Predictions for images without labels."""
 
-    checkpoint: str = filled_in("Checkpoint to predict with.")
-    trt_engine: str = text("", "Engine to predict with.", inert=actions.ENGINE)
+    checkpoint: str = filled_in(actions.MODEL)
+    trt_engine: str = text("", actions.ENGINE)
     image_dir: str = text("???", "Folder of the images.", inert=FOLDERS)
-    classmap: str = text("???", "File of the class names.", inert=FOLDERS)
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    classmap: str = filled_in(CLASSMAP)
+    results_dir: results.Folder = results.folder()
 
 
 class ClassificationTf2Spec(Block):
@@ -189,24 +190,21 @@ class ClassificationTf2Spec(Block):
 
     model_name: str = text("", "A name for the model, kept in the checkpoints.")
     num_gpus: int = integer(1, "GPUs to use; on a machine without GPUs, 1 means its processor.", popular=True)
-    gpu_ids: list[int] = array(
-        [0], "Indices of the GPUs to use.", automl=False, inert="the scheduler picks free GPUs"
-    )
-    results_dir: str = text("/results", "Folder of the results.", inert=common.RESULTS)
+    gpu_ids: list[int] = array([0], "Indices of the GPUs to use; untouched, any free ones.", automl=False)
+    results_dir: results.Folder = results.folder("/results")
     encryption_key: str = text("", "Key of an encrypted model.", inert="models are stored unencrypted")
     data_format: str = choice(
         "channels_first",
         ["channels_first", "channels_last"],
-        "Order of an image's numbers.",
-        inert="the training tries both in memory and takes the faster one",
+        tf2.LAYOUT,
     )
     train: Train = section(Train)
     dataset: Dataset = section(Dataset)
     model: Model = section(Model)
     mpi_args: tf2.MpiArgs = section(tf2.MpiArgs)
-    cuda_blocking: bool = flag(False, "Wait for each kernel.", inert=tf2.OTHER_RUNTIME)
+    cuda_blocking: bool = flag(False, tf2.BLOCKING)
     multi_node: bool = flag(False, "Train on several machines.", inert=tf2.OTHER_RUNTIME)
-    num_processes: int = integer(-1, "Processes.", inert=tf2.OTHER_RUNTIME)
+    num_processes: int = integer(-1, tf2.PROCESSES)
     evaluate: Evaluate = section(Evaluate)
     prune: Prune = section(Prune)
     export: Export = section(Export)

@@ -45,7 +45,7 @@ class Model(Block):
         automl=False,
     )
     focal_alpha: float = number(0.25, "Weight of objects in the classification loss.", math_cond="> 0.0")
-    clip_max_norm: float = number(0.1, "Largest norm of the gradient.", inert=detection.CLIPPING)
+    clip_max_norm: float = number(0.1, detection.CLIPPING)
     nheads: int = integer(8, "Attention heads.")
     dropout_ratio: float = number(0.3, "Share dropped out in transformer layers.", ge=0, le=1)
     hidden_dim: int = integer(256, "Width of the transformer.", automl=False)

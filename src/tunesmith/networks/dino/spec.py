@@ -85,7 +85,7 @@ class Model(Block):
     dn_box_noise_scale: float = number(1.0, "How far noise moves boxes, in shares of their sides.", ge=0)
     dn_label_noise_ratio: float = number(0.5, "Share of the noisy queries with another label.", ge=0)
     focal_alpha: float = number(0.25, "Weight of objects in the classification loss.", math_cond="> 0.0")
-    clip_max_norm: float = number(0.1, "Largest norm of the gradient.", inert=detection.CLIPPING)
+    clip_max_norm: float = number(0.1, detection.CLIPPING)
     nheads: int = integer(8, "Attention heads.")
     dropout_ratio: float = number(0.0, "Share dropped out in transformer layers.", ge=0, le=1)
     hidden_dim: int = integer(256, "Width of the transformer.", automl=False)

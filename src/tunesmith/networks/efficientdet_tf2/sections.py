@@ -1,7 +1,7 @@
 """The sections of efficientdet_tf2's actions. Names, types, defaults and bounds are the published API's."""
 
 from tunesmith.specs.block import Block
-from tunesmith.specs.blocks import actions, common, tf2
+from tunesmith.specs.blocks import actions, results, tf2
 from tunesmith.specs.fields import choice, filled_in, flag, integer, number, section, text
 
 NAMES = "names come from the dataset's categories"
@@ -13,7 +13,7 @@ class Convert(Block):
 
     image_dir: str = text("???", "Folder of the images.", inert="they are the dataset's")
     annotations_file: str = text("???", "File of the annotations.", inert="it is the dataset's")
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
     tag: str = text("", "How the names of the files begin; left empty, annotations.")
     num_shards: int = integer(256, "Files to write, at least 1.")
     include_masks: bool = flag(False, "Write the mask of each object too.")
@@ -29,8 +29,8 @@ class Evaluate(Block):
     max_nms_inputs: int = integer(
         5000, "Candidates of an image that non-maximum suppression looks at, the surest ones.", ge=1
     )
-    checkpoint: str = text("", "Checkpoint to evaluate.", inert="it is the parent job's")
-    trt_engine: str = text("", "Engine to evaluate.", inert=actions.ENGINE)
+    checkpoint: str = text("", actions.MODEL)
+    trt_engine: str = text("", actions.ENGINE)
     start_eval_epoch: int = integer(1, "First epoch of a training that may be validated.", ge=1)
     sigma: float = number(
         0.5,
@@ -39,7 +39,7 @@ class Evaluate(Block):
         ge=0,
         le=1,
     )
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
 
 
 class Prune(tf2.Prune):
@@ -57,16 +57,16 @@ class Export(Block):
     min_score_thresh: float = number(
         0.01, "Confidence below which what the graph finds does not count.", ge=0, le=1
     )
-    checkpoint: str = filled_in("Checkpoint to export.")
-    onnx_file: str = filled_in("File to write.", inert="the file is results/<job id>/model.onnx")
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    checkpoint: str = filled_in(actions.MODEL)
+    onnx_file: str = filled_in(actions.GRAPH_FILE)
+    results_dir: results.Folder = results.folder()
 
 
 class Calibration(Block):
     """Images that set the ranges of 8-bit numbers."""
 
     cal_image_dir: str = text("", "Folder of the images.", inert="images come from calibration_dataset")
-    cal_cache_file: str = text("", "File that keeps the ranges.", inert="the file is in the results")
+    cal_cache_file: str = text("", actions.RANGES_FILE)
     cal_batch_size: int = integer(1, "Images a batch.", ge=1)
     cal_batches: int = integer(1, "Batches to look at; if both are left at 1, up to 128 images.", ge=1)
 
@@ -85,19 +85,19 @@ class TensorRT(Block):
 class GenTrtEngine(actions.Runtime):
     """Compilation to an engine for one machine."""
 
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
-    onnx_file: str = filled_in("Model to build from.")
-    trt_engine: str = text("", "File to write.", inert="the file is results/<job id>/model.engine")
+    results_dir: results.Folder = results.folder()
+    onnx_file: str = filled_in("File of the parent job to build from, if it has several.")
+    trt_engine: str = text("", actions.ENGINE_FILE)
     tensorrt: TensorRT = section(TensorRT)
 
 
 class Inference(Block):
     """Predictions for images without labels."""
 
-    checkpoint: str = filled_in("Checkpoint to predict with.")
-    trt_engine: str = text("", "Engine to predict with.", inert=actions.ENGINE)
+    checkpoint: str = filled_in(actions.MODEL)
+    trt_engine: str = text("", actions.ENGINE)
     image_dir: str = filled_in("Folder of the images.", inert=ATTACHED)
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
     dump_label: bool = flag(False, "Write a text file of the detections of each image, in KITTI's form.")
     batch_size: int = integer(1, "Images a step.", ge=1)
     min_score_thresh: float = number(0.3, "Confidence below which detections are left out.", ge=0, le=1)

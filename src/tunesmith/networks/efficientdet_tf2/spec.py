@@ -2,7 +2,8 @@
 
 from tunesmith.networks.efficientdet_tf2 import sections
 from tunesmith.specs.block import Block
-from tunesmith.specs.blocks import common, tf2
+from tunesmith.specs.blocks import common, results, tf2
+from tunesmith.specs.blocks.train import RESUME
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 NAMES = tuple(f"efficientdet-d{size}" for size in range(6))
@@ -33,7 +34,7 @@ class Train(Block):
     """The training loop."""
 
     init_epoch: int = integer(0, "Epoch to begin with.", inert=RESUMED)
-    resume_training_checkpoint_path: str = text("", "Checkpoint to go on from.", inert=RESUMED)
+    resume_training_checkpoint_path: str = text("", RESUME)
     optimizer: Optimizer = section(Optimizer)
     lr_schedule: Schedule = section(Schedule)
     num_examples_per_epoch: int = integer(
@@ -48,7 +49,7 @@ class Train(Block):
     amp: bool = flag(
         True, "Compute in 16 bits where a probe of the machine finds it faster and as sound; else in 32."
     )
-    pruned_model_path: str = text("", "Pruned model to retrain.", inert="it is the parent job's")
+    pruned_model_path: str = text("", "File of the parent job to retrain, if it has several.")
     moving_average_decay: float = number(
         0.9999,
         "Share of the running average of the weights kept each step; 0 keeps none.",
@@ -70,7 +71,7 @@ class Train(Block):
     iou_loss_weight: float = number(1.0, "What that one counts.", ge=0)
     wandb: common.Tracking = section(common.Tracking)
     clearml: tf2.ClearML = section(tf2.ClearML)
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
 
 
 class Model(Block):
@@ -145,24 +146,18 @@ class EfficientDetSpec(Block):
 
     model_name: str = text("", "A name for the model, kept in the checkpoints.")
     num_gpus: int = integer(1, "GPUs to use; on a machine without GPUs, 1 means its processor.")
-    gpu_ids: list[int] = array(
-        [0], "Indices of the GPUs to use.", automl=False, inert="the scheduler picks free GPUs"
-    )
-    results_dir: str = text("/results", "Folder of the results.", inert=common.RESULTS)
+    gpu_ids: list[int] = array([0], "Indices of the GPUs to use; untouched, any free ones.", automl=False)
+    results_dir: results.Folder = results.folder("/results")
     encryption_key: str = text("", "Key of an encrypted model.", inert="models are stored unencrypted")
     train: Train = section(Train)
     model: Model = section(Model)
     dataset: Dataset = section(Dataset)
     dataset_convert: sections.Convert = section(sections.Convert)
-    data_format: str = text(
-        "channels_last",
-        "Order of an image's numbers.",
-        inert="the training tries both in memory and takes the faster one",
-    )
+    data_format: str = text("channels_last", tf2.LAYOUT)
     mpi_args: tf2.MpiArgs = section(tf2.MpiArgs)
-    cuda_blocking: bool = flag(False, "Wait for each kernel.", inert=tf2.OTHER_RUNTIME)
+    cuda_blocking: bool = flag(False, tf2.BLOCKING)
     multi_node: bool = flag(False, "Train on several machines.", inert=tf2.OTHER_RUNTIME)
-    num_processes: int = integer(-1, "Processes.", inert=tf2.OTHER_RUNTIME)
+    num_processes: int = integer(-1, tf2.PROCESSES)
     evaluate: sections.Evaluate = section(sections.Evaluate)
     prune: sections.Prune = section(sections.Prune)
     export: sections.Export = section(sections.Export)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
 from tunesmith.specs.blocks import actions, common, deformable, detection
+from tunesmith.specs.blocks.optim import MONITOR
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, table, text
 
 BACKBONES = (
@@ -73,7 +74,7 @@ class Model(Block):
     dn_label_noise_ratio: float = number(0.5, "Share of the noisy queries with another label.", ge=0)
     focal_alpha: float = number(0.25, "Weight of an object's words in their loss.", math_cond="> 0.0")
     focal_gamma: float = number(2.0, "How little easy predictions count.", math_cond="> 0.0")
-    clip_max_norm: float = number(0.1, "Largest norm of the gradient.", inert=detection.CLIPPING)
+    clip_max_norm: float = number(0.1, detection.CLIPPING)
     nheads: int = integer(8, "Attention heads; words have half as many.")
     dropout_ratio: float = number(0.0, "Share dropped out in transformer layers.", ge=0, le=1)
     hidden_dim: int = integer(256, "Width of the transformer.", automl=False)
@@ -157,8 +158,7 @@ class Optimizer(Block):
     monitor_name: str = choice(
         "val_loss",
         ["val_loss", "train_loss"],
-        "Metric that chooses the best checkpoint.",
-        inert=detection.MONITOR,
+        MONITOR,
     )
     lr: float = number(2e-4, "Learning rate.", ge=0, automl=True)
     lr_backbone: float = number(

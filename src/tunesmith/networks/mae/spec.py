@@ -5,7 +5,8 @@ from typing import Annotated
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
 from tunesmith.specs.blocks import actions, common, train
-from tunesmith.specs.blocks.detection import MONITOR, REPLICATED
+from tunesmith.specs.blocks.detection import REPLICATED
+from tunesmith.specs.blocks.optim import MONITOR
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 FOLDERS = "images come from the datasets attached to the experiment"
@@ -79,9 +80,7 @@ class Optim(Block):
     """Optimiser and learning-rate schedule."""
 
     type: str = choice("AdamW", ["AdamW"], "The optimiser.")
-    monitor_name: str = choice(
-        "train_loss", ["val_loss", "train_loss"], "Metric of the best checkpoint.", inert=MONITOR
-    )
+    monitor_name: str = choice("train_loss", ["val_loss", "train_loss"], MONITOR)
     lr: float = number(0.0002, "Learning rate.", math_cond="> 0.0", automl=True)
     backbone_multiplier: float = number(
         0.1,

@@ -4,11 +4,14 @@ from typing import Annotated
 
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
-from tunesmith.specs.blocks import actions, common, train
+from tunesmith.specs.blocks import actions, common, results, train
 from tunesmith.specs.blocks.devices import Devices
+from tunesmith.specs.blocks.train import RESUME
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 FOLDERS = "images and annotations come from the datasets attached to the experiment"
+ANNOTATIONS = "annotations of the workspace in the place of the dataset's own; untouched, its own."
+NO_ENGINES = "this network has no engines: no action builds them"
 
 ARCHS = ("vit-deit-tiny/16", "vit-deit-small/16", "vit-mae-base/16", "vit-mae-large/16", "vit-mae-huge/14")
 
@@ -18,11 +21,11 @@ class Dataset(Block):
 
     type: str = choice("coco", ["coco"], "Kind of the annotations.", inert="there is one kind")
     train_ann_path: str = text(
-        "/data/raw-data/annotations/instances_train2017.json", "Boxes to learn from.", inert=FOLDERS
+        "/data/raw-data/annotations/instances_train2017.json", f"Boxes to learn from: {ANNOTATIONS}"
     )
     train_img_dir: str = text("/data/raw-data/train2017/", "Images to learn from.", inert=FOLDERS)
     val_ann_path: str = text(
-        "/data/raw-data/annotations/instances_val2017.json", "Masks to validate on.", inert=FOLDERS
+        "/data/raw-data/annotations/instances_val2017.json", f"Masks to measure against: {ANNOTATIONS}"
     )
     val_img_dir: str = text("/data/raw-data/val2017/", "Images to validate on.", inert=FOLDERS)
     min_obj_size: float = number(2048.0, "Smallest box that is learnt from, in square pixels.")
@@ -46,18 +49,14 @@ class Train(Devices):
     num_epochs: int = integer(10, "Passes over the training data.", ge=1, popular=True)
     checkpoint_interval: int = integer(1, "Epochs between two kept checkpoints.", ge=1, popular=True)
     validation_interval: int = integer(1, "Epochs between two validations.", ge=1, popular=True)
-    resume_training_checkpoint_path: str = text(
-        "", "Checkpoint to go on from.", inert="a job that is resumed goes on from its own checkpoint"
-    )
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    resume_training_checkpoint_path: str = text("", RESUME)
+    results_dir: results.Folder = results.folder()
     batch_size: int = integer(1, "Objects a step, on each GPU where several train together.", ge=1)
     accum_grad_batches: int = integer(1, "Batches whose gradients make one step.", ge=1)
     use_amp: bool = flag(True, "Compute in 16 bits where that is faster here and as sound.")
     pretrained_model_path: str = text("", "Weights to begin with: a file in the workspace.")
     optim_type: str = choice("adamw", ["adamw"], "The optimiser.")
-    optim_momentum: float = number(
-        0.9, "Momentum.", ge=0, le=1.0, inert="adamw takes the first of optim_betas in its place"
-    )
+    optim_momentum: float = number(0.9, "First averaging rate; untouched, that of optim_betas.", ge=0, le=1.0)
     lr: float = number(1e-06, "Learning rate.", ge=0)
     min_lr: float = number(0.0, "What the learning rate falls to at least.")
     min_lr_rate: float = number(
@@ -120,6 +119,7 @@ class Model(Block):
 class Evaluate(actions.Evaluate):
     """Evaluation of a trained model. How masks are made holds for inference too."""
 
+    trt_engine: str = text("", "Engine to evaluate.", inert=NO_ENGINES)
     batch_size: int = integer(3, "Objects a step.", ge=1)
     use_mixed_model_test: bool = flag(False, "Take the mean of student and teacher.")
     use_teacher_test: bool = flag(False, "Take the teacher's masks.")
@@ -130,8 +130,9 @@ class Evaluate(actions.Evaluate):
 class Inference(actions.Inference):
     """Masks for objects of which boxes alone are known."""
 
+    trt_engine: str = text("", "Engine to predict with.", inert=NO_ENGINES)
     ann_path: str = text(
-        "/data/raw-data/annotations/instances_val2017.json", "Boxes of the objects.", inert=FOLDERS
+        "/data/raw-data/annotations/instances_val2017.json", f"Boxes of the objects: {ANNOTATIONS}"
     )
     img_dir: str = text("/data/raw-data/val2017/", "Their images.", inert=FOLDERS)
     label_dump_path: str = text("instances_val2017_mal.json", "Name of the file of annotations to write.")

@@ -35,9 +35,9 @@ def settings(spec: Mask2FormerSpec) -> MaskerSettings:
     note = f"The backbone {name} is built as timm's {backbone_of(name).timm_name}: {difference}."
     return MaskerSettings(
         mode=cast("Mode", model.mode),
-        train=_use(spec, dataset.train, learnt),
-        evaluate=_use(spec, dataset.val, plain),
-        predict=_use(spec, dataset.test, plain),
+        train=_use(spec, "train", learnt),
+        evaluate=_use(spec, "val", plain),
+        predict=_use(spec, "test", plain),
         crop=None if dataset.train.target_size else (height, width),
         mean=tuple(dataset.pixel_mean),
         std=tuple(dataset.pixel_std),
@@ -65,7 +65,8 @@ def backbone_name(spec: Mask2FormerSpec) -> str:
     return f"efficientvit_{backbone.efficientvit.name}" if backbone.type == "efficientvit" else backbone.type
 
 
-def _use(spec: Mask2FormerSpec, split: Split, sizing: ShortestSide) -> Use:
+def _use(spec: Mask2FormerSpec, name: str, sizing: ShortestSide) -> Use:
+    split: Split = getattr(spec.dataset, name)
     untouched = Split().num_workers
     size = split.target_size
     return Use(
@@ -73,7 +74,19 @@ def _use(spec: Mask2FormerSpec, split: Split, sizing: ShortestSide) -> Use:
         sizing=Resize(size[0], size[1]) if size else sizing,
         batch_size=split.batch_size,
         workers=spec.dataset.workers if split.num_workers == untouched else split.num_workers,
+        files=dict(_files(spec, name, split)),
     )
+
+
+def _files(spec: Mask2FormerSpec, name: str, split: Split) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The files that the spec puts in the place of a dataset's own."""
+    usual = Split()
+    if split.instance_json != usual.instance_json:
+        yield "instances", (f"dataset.{name}.instance_json", split.instance_json)
+    if split.panoptic_json != usual.panoptic_json:
+        yield "segments", (f"dataset.{name}.panoptic_json", split.panoptic_json)
+    if spec.dataset.label_map:
+        yield "label_map", ("dataset.label_map", spec.dataset.label_map)
 
 
 def _learning(spec: Mask2FormerSpec) -> Learning:

@@ -2,9 +2,11 @@
 
 from tunesmith.specs.block import Block
 from tunesmith.specs.blocks import detection, train
+from tunesmith.specs.blocks.optim import MONITOR
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, text
 
 LOCATION = "images and annotations come from the datasets attached to the experiment"
+IN_WORKSPACE = "a file of the workspace; untouched, the dataset's."
 _COCO = "/datasets/coco"
 
 
@@ -19,9 +21,13 @@ class Split(Block):
     )
     name: str = text("", "Name of the dataset.", inert=LOCATION)
     panoptic_json: str = text(
-        f"{_COCO}/annotations/panoptic_train2017.json", "Panoptic annotations.", inert=LOCATION
+        f"{_COCO}/annotations/panoptic_train2017.json",
+        f"Panoptic annotations in the place of the dataset's own: {IN_WORKSPACE}",
     )
-    instance_json: str = text(f"{_COCO}/annotations/instances_train2017.json", "Instances.", inert=LOCATION)
+    instance_json: str = text(
+        f"{_COCO}/annotations/instances_train2017.json",
+        f"Instances in the place of the dataset's own: {IN_WORKSPACE}",
+    )
     img_dir: str = text(f"{_COCO}/train2017", "Folder of the images.", inert=LOCATION)
     panoptic_dir: str = text(f"{_COCO}/train2017", "Folder of the panoptic masks.", inert=LOCATION)
     root_dir: str = text("", "Folder of the data.", inert=LOCATION)
@@ -61,7 +67,9 @@ class Dataset(Block):
     contiguous_id: bool = flag(
         False, "Number the classes without gaps.", inert="classes are always numbered without gaps"
     )
-    label_map: str = text("", "Names and colours of the classes.", inert="they come with the dataset")
+    label_map: str = text(
+        "", f"Names and colours of the classes, in the place of the datasets' own: {IN_WORKSPACE}"
+    )
 
 
 class Optimizer(Block):
@@ -71,8 +79,7 @@ class Optimizer(Block):
     monitor_name: str = choice(
         "train_loss",
         ["val_loss", "train_loss"],
-        "Metric that chooses the best checkpoint.",
-        inert=detection.MONITOR,
+        MONITOR,
     )
     lr: float = number(2e-4, "Learning rate.", math_cond="> 0.0", automl=True)
     backbone_multiplier: float = number(

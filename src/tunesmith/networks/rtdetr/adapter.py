@@ -14,6 +14,7 @@ from tunesmith.networks.detection import (
     Resize,
     Step,
     ZoomOut,
+    clip_norm,
     own_parts,
 )
 from tunesmith.networks.rtdetr.spec import RtdetrSpec
@@ -102,7 +103,7 @@ def _learning(spec: RtdetrSpec) -> Learning:
         },
         rates=((own_parts(spec.model.backbone_names), optim.lr_backbone),),
         warmup_steps=optim.warmup_steps,
-        clip_norm=train.clip_grad_norm,
+        clip_norm=clip_norm(train.clip_grad_norm, spec.model.clip_max_norm),
         precision=train.precision,
         freeze=own_parts(train.freeze),
         ema=average if train.enable_ema else None,

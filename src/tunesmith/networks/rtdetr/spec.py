@@ -7,6 +7,7 @@ from pydantic import Field
 from tunesmith.networks.backbones import TIMM_PREFIX, timm_names
 from tunesmith.specs.block import Block, Others
 from tunesmith.specs.blocks import actions, common, detection
+from tunesmith.specs.blocks.optim import MONITOR
 from tunesmith.specs.fields import array, choice, flag, integer, number, section, table, text
 
 BACKBONES = (
@@ -95,7 +96,7 @@ class Model(Block):
     giou_cost: float = number(2.0, "Weight of the IoU in matching.", ge=0)
     alpha: float = number(0.75, "Weight of what is no object in the classification loss.", math_cond="> 0.0")
     gamma: float = number(2.0, "How little easy predictions count.", math_cond="> 0.0")
-    clip_max_norm: float = number(0.1, "Largest norm of the gradient.", inert=detection.CLIPPING)
+    clip_max_norm: float = number(0.1, detection.CLIPPING)
     aux_loss: bool = flag(True, "Every layer of the decoder has a loss of its own.")
     loss_types: list[str] = array(
         ["vfl", "boxes"], "Losses: vfl, focal or bce of classes, and boxes.", automl=False
@@ -157,8 +158,7 @@ class Optimizer(Block):
     monitor_name: str = choice(
         "val_loss",
         ["val_loss", "train_loss"],
-        "Metric that chooses the best checkpoint.",
-        inert=detection.MONITOR,
+        MONITOR,
     )
     lr: float = number(1e-4, "Learning rate.", ge=0, math_cond="> 0.0", automl=True)
     lr_backbone: float = number(1e-5, "Learning rate of the backbone.", ge=0, math_cond="> 0.0", automl=True)

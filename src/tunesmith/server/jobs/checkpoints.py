@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
 from tunesmith.server.kit.errors import BadRequestError
 from tunesmith.server.kit.wire import CheckpointChoice
 from tunesmith.specs import Action
+from tunesmith.specs.block import UNSET_PATH
+from tunesmith.specs.paths import value_at
 
 BEST = "model_best.pth"
 LATEST = "model_latest.pth"
@@ -15,10 +18,22 @@ LATEST = "model_latest.pth"
 _EPOCH = re.compile(r"model_epoch_(\d+)\.pth")
 _TRAINED = frozenset({Action.TRAIN, Action.DISTILL, Action.RETRAIN})
 _MADE: Mapping[str, Callable[[str], bool]] = {
-    Action.EXPORT: lambda key: key == "model.onnx",
+    Action.EXPORT: lambda key: key.endswith(".onnx"),
     Action.GEN_TRT_ENGINE: lambda key: key.endswith(".engine"),
     Action.PRUNE: lambda key: key.endswith((".pth", ".tlt", ".hdf5")),
 }
+
+
+_NAMED_BY: Mapping[str, tuple[str, ...]] = {
+    Action.EVALUATE: ("evaluate.trt_engine", "evaluate.checkpoint"),
+    Action.INFERENCE: ("inference.trt_engine", "inference.checkpoint"),
+    Action.EXPORT: ("export.checkpoint",),
+    Action.GEN_TRT_ENGINE: ("gen_trt_engine.onnx_file",),
+    Action.PRUNE: ("prune.checkpoint",),
+    Action.RETRAIN: ("train.pruned_model_path",),
+}
+"""The keys by which a job's specs may name a file of the parent; the first one that is set counts."""
+_MODELS = (".pth", ".onnx", ".engine")
 
 
 class NoSuchModelError(BadRequestError):
@@ -48,6 +63,34 @@ def choose_files(
     if made is None:
         raise NoSuchModelError(f"The results of the parent job {job_id} ({action}) hold no model.")
     return (made,)
+
+
+def named_file(action: str, specs: Mapping[str, Any], job_id: UUID, listing: Sequence[str]) -> str | None:
+    """The file of a parent job that the specs of its child name; None if they name none.
+
+    A name is enough: in paths of other machines, and in results/<job id>/NAME, the last part counts.
+
+    Args:
+        action: the child's action.
+        specs: the child's.
+        job_id: the parent's id.
+        listing: the keys of the parent's results.
+
+    Raises:
+        NoSuchModelError: there is no such file; the message lists those that there are.
+    """
+    for path in _NAMED_BY.get(action, ()):
+        named = value_at(specs, path)
+        if named in (None, "", UNSET_PATH):
+            continue
+        key = named if named in listing else PurePosixPath(named).name
+        if key in listing and key.endswith(_MODELS):
+            return key
+        there = ", ".join(sorted(one for one in listing if one.endswith(_MODELS))) or "none"
+        raise NoSuchModelError(
+            f"{path}: the parent job {job_id} has no model {named!r}. Its models are: {there}."
+        )
+    return None
 
 
 def epochs_of(listing: Iterable[str]) -> list[int]:

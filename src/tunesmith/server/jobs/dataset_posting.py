@@ -23,6 +23,7 @@ from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.servers import fleet
 from tunesmith.server.workspaces.tables import Workspace
 from tunesmith.specs import SpecError, default_spec, validate_spec
+from tunesmith.specs.blocks.results import results_folder
 from tunesmith.workers.base import Demand, Slot
 
 
@@ -44,6 +45,7 @@ def post_dataset_job(
     inputs = FrozenInputs(
         train_datasets=tuple(frozen_datasets(session, [dataset])),
         workspace=location_in(_workspace(session, dataset)),
+        folder=results_folder(specs, known.action),
     )
     job = Job(
         org_id=dataset.org_id,

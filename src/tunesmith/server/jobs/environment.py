@@ -11,8 +11,18 @@ from urllib.parse import urlsplit
 
 from tunesmith.storage.reach import AddressRefusedError, refuse_own_network
 
-_ADDRESSES = frozenset({"MLFLOW_TRACKING_URI", "WANDB_BASE_URL"})
+_ADDRESSES = frozenset(
+    {
+        "CLEARML_API_HOST",
+        "CLEARML_FILES_HOST",
+        "CLEARML_WEB_HOST",
+        "MLFLOW_TRACKING_URI",
+        "WANDB_BASE_URL",
+    }
+)
 _TRACKING = _ADDRESSES | {
+    "CLEARML_API_ACCESS_KEY",
+    "CLEARML_API_SECRET_KEY",
     "MLFLOW_EXPERIMENT_NAME",
     "MLFLOW_TRACKING_INSECURE_TLS",
     "MLFLOW_TRACKING_PASSWORD",

@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tunesmith.networks import Network
+from tunesmith.networks.goals import metric_goal
 from tunesmith.server.datasets.pulls import frozen_datasets
 from tunesmith.server.datasets.states import PullStatus
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.attaching import Role, misfit, usable_datasets
 from tunesmith.server.experiments.bases import entries_of
 from tunesmith.server.experiments.tables import Experiment
-from tunesmith.server.jobs.goals import metric_goal
 from tunesmith.server.jobs.inputs import FrozenInputs
 from tunesmith.server.jobs.places import location_in
 from tunesmith.server.kit.caller import Caller
@@ -41,9 +41,9 @@ gets the first that is ready.
 
 
 def freeze_inputs(
-    session: Session, caller: Caller, experiment: Experiment, network: Network, action: Action
+    session: Session, caller: Caller, experiment: Experiment, network: Network, action: Action, folder: str
 ) -> FrozenInputs:
-    """The datasets that the action reads, the place for its results, and its goal.
+    """The datasets that the action reads, the place for its results (a folder among them), and its goal.
 
     Raises:
         BadRequestError: a dataset is missing or cannot be used; the message says what to PATCH.
@@ -61,6 +61,7 @@ def freeze_inputs(
         calibration_dataset=single.get(Role.CALIBRATION),
         base_models=_bases(experiment) if action in TRAINS else (),
         workspace=location_in(workspace),
+        folder=folder,
         metric=metric_goal(experiment.metric, network),
     )
 

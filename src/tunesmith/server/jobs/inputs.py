@@ -44,7 +44,11 @@ class FrozenDataset(_Frozen):
 
 
 class FrozenInputs(_Frozen):
-    """The datasets, the base experiments, the place for results and the goal of a job."""
+    """The datasets, the base experiments, the place for results and the goal of a job.
+
+    Attributes:
+        folder: where the results lie below results/<job id>; empty for that folder itself.
+    """
 
     train_datasets: tuple[FrozenDataset, ...] = ()
     eval_dataset: FrozenDataset | None = None
@@ -52,6 +56,7 @@ class FrozenInputs(_Frozen):
     calibration_dataset: FrozenDataset | None = None
     base_models: tuple[UUID, ...] = ()
     workspace: Location | None = None
+    folder: str = ""
     metric: MetricGoal | None = None
 
     @classmethod
@@ -70,5 +75,9 @@ class FrozenInputs(_Frozen):
         return tuple({one.id: one for one in every}.values())
 
     def results_of(self, job_id: UUID) -> Location | None:
-        """Where the results of a job lie: results/<job id> in the workspace."""
-        return self.workspace.child(f"results/{job_id}") if self.workspace else None
+        """Where the results of a job lie in the workspace."""
+        return self.workspace.child(self.results_key(job_id)) if self.workspace else None
+
+    def results_key(self, job_id: UUID) -> str:
+        """The folder of the results of a job: results/<job id>, or the one below it that its specs name."""
+        return f"results/{job_id}/{self.folder}".rstrip("/")

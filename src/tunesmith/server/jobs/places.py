@@ -72,6 +72,15 @@ def results_of(session: Session, vault: Vault, job: Job) -> Files:
     return _opened(session, vault, job, location)
 
 
+def results_key(job: Job) -> str:
+    """The folder of the results of a job, in its workspace.
+
+    Raises:
+        NotFoundError: the row of the job is damaged.
+    """
+    return _frozen(job).results_key(job.id)
+
+
 def _frozen(job: Job) -> FrozenInputs:
     try:
         return FrozenInputs.load(job.inputs)

@@ -27,6 +27,8 @@ from tunesmith.server.scheduling.hint import Hint
 from tunesmith.server.scheduling.resources import Fleet
 from tunesmith.server.scheduling.servers import fleet
 from tunesmith.specs import Action, Block, SpecError, default_spec, validate_spec
+from tunesmith.specs.blocks.actions import EngineFiles
+from tunesmith.specs.blocks.results import results_folder
 from tunesmith.specs.paths import with_defaults
 from tunesmith.workers.base import Demand, Slot
 
@@ -68,7 +70,7 @@ def post_experiment_job(
     parent = find_parent(session, caller, experiment, action, request.parent_job_id)
     spec, specs = _specs(network, action, request.specs, experiment.base_experiment)
     demand = _demand(spec, action, request, settings, fleet(session))
-    inputs = freeze_inputs(session, caller, experiment, network, action)
+    inputs = freeze_inputs(session, caller, experiment, network, action, results_folder(specs, action))
     job = Job(
         org_id=experiment.org_id,
         user_id=caller.user_id,
@@ -139,8 +141,7 @@ def _demand(spec: Block, action: Action, request: JobReq, settings: Settings, th
     name = Action.TRAIN if action in TRAINS else action  # other trainings take their devices from there
     section = getattr(spec, name, None)
     asks = spec if hasattr(spec, "num_gpus") else section
-    wanted = getattr(asks, "num_gpus", None)
-    ids = tuple(getattr(asks, "gpu_ids", None) or ())
+    wanted, ids = gpus_asked_for(asks, there)
     on_gpus = wanted is not None and (there.most_gpus > 0 or wanted > 1)
     memory = settings.job_memory_gb if request.memory_gb is None else request.memory_gb
     demand = Demand(
@@ -156,10 +157,23 @@ def _demand(spec: Block, action: Action, request: JobReq, settings: Settings, th
         at = "specs: " if asks is spec else f"specs: {name}."
         fields = {
             "gpus": f"{at}num_gpus: ",
-            "gpu_ids": f"{at}gpu_ids: ",
+            "gpu_ids": f"{at}{'gpu_id' if hasattr(asks, 'gpu_id') else 'gpu_ids'}: ",
             "nodes": f"specs: {name}.num_nodes: ",
             "platform": "platform_id: ",
             "memory": "memory_gb: ",
         }
         raise BadRequestError(f"{fields.get(lack.what, '')}the job can never run here: {lack.sentence}")
     return demand
+
+
+def gpus_asked_for(asks: Block | None, there: Fleet) -> tuple[int | None, tuple[int, ...]]:
+    """How many GPUs a section asks for, None if it needs none, and which.
+
+    An engine of TensorRT is built on the GPU that is to run it; where there is no GPU, it is another engine.
+    """
+    if isinstance(asks, EngineFiles):
+        on_gpu = there.most_gpus > 0 and asks.runtime in {"auto", "tensorrt"}
+        return (1, (asks.gpu_id,)) if on_gpu else (None, ())
+    processes = getattr(asks, "num_processes", -1)  # a key of the older dialect: one for each GPU
+    wanted = processes if processes > 0 else getattr(asks, "num_gpus", None)
+    return wanted, tuple(getattr(asks, "gpu_ids", None) or ())

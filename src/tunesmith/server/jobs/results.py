@@ -21,7 +21,7 @@ from tunesmith.storage.files import FileInfo, Files
 
 @dataclass(frozen=True)
 class Selection:
-    """Which files are wanted: by name, as list_files shows them or without results/<job id>/."""
+    """Which files are wanted: by name, as list_files shows them or without the folder of the results."""
 
     names: Sequence[str] = ()
     best: bool = False
@@ -31,10 +31,11 @@ class Selection:
 class Results:
     """The results of one job, listed once."""
 
-    def __init__(self, job_id: UUID, files: Files) -> None:
+    def __init__(self, job_id: UUID, files: Files, folder: str) -> None:
+        """The folder is the one of the results in the workspace, where `files` begin."""
         self._job_id = job_id
         self._files = files
-        self._prefix = f"results/{job_id}/"
+        self._prefix = f"{folder}/"
         with as_service_error():
             self._found = {info.key: info for info in files.list()}
 
@@ -87,7 +88,7 @@ class Results:
         return Content(f"{self._job_id}.tar.gz", archive.size, _etag(state), archive.read)
 
     def _member(self, info: FileInfo) -> Member:
-        name = f"{self._job_id}/{info.key}"
+        name = f"{self._prefix.removeprefix('results/')}{info.key}"
         return Member(name, info.size, info.modified.timestamp(), partial(self._files.stream, info))
 
 

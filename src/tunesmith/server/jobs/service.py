@@ -12,7 +12,7 @@ from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
 from tunesmith.server.jobs.details import Details
 from tunesmith.server.jobs.logs import Log, LogPlace
-from tunesmith.server.jobs.places import results_of
+from tunesmith.server.jobs.places import results_key, results_of
 from tunesmith.server.jobs.reach import check_readable, visible_job
 from tunesmith.server.jobs.replies import goal_of, replies_to
 from tunesmith.server.jobs.repository import Kind, Owner, jobs_of
@@ -122,7 +122,7 @@ def get_results(session: Session, caller: Caller, owner: Owner, job_id: UUID, va
         UnavailableError: the workspace cannot be listed.
     """
     job = visible_job(session, caller, owner, job_id)
-    return Results(job.id, results_of(session, vault, job))
+    return Results(job.id, results_of(session, vault, job), results_key(job))
 
 
 def get_automl_details(session: Session, caller: Caller, owner: Owner, job_id: UUID) -> AutoMLDetails:

@@ -17,7 +17,7 @@ from tunesmith.server.jobs.checkpoints import BEST, LATEST, choose_files, epoch_
 from tunesmith.server.jobs.details import Curve, Details
 from tunesmith.server.jobs.freezing import TRAINS
 from tunesmith.server.jobs.inputs import FrozenInputs
-from tunesmith.server.jobs.places import workspace_of
+from tunesmith.server.jobs.places import results_key, workspace_of
 from tunesmith.server.jobs.states import Status
 from tunesmith.server.jobs.tables import Job
 from tunesmith.server.kit.secrets import Vault
@@ -104,7 +104,7 @@ class Source:
             NoSuchModelError: it is not there.
             StorageError: the results cannot be listed.
         """
-        prefix = f"results/{self.job.id}/"
+        prefix = f"{results_key(self.job)}/"
         found = {info.key.removeprefix(prefix): info for info in self.workspace.list(prefix)}
         keys = choose_files(
             self.job.action,

@@ -12,7 +12,7 @@ from tunesmith.protocol import JobRequest, ModelInput, ParentInput, Resources, R
 from tunesmith.server.datasets.sources import secrets_of
 from tunesmith.server.datasets.tables import Dataset
 from tunesmith.server.experiments.tables import Experiment
-from tunesmith.server.jobs.checkpoints import choose_files
+from tunesmith.server.jobs.checkpoints import choose_files, named_file
 from tunesmith.server.jobs.environment import JobEnvironment, job_environment
 from tunesmith.server.jobs.freezing import TRAINS
 from tunesmith.server.jobs.inputs import FrozenInputs
@@ -64,7 +64,7 @@ def build_orders(database: Database, vault: Vault, settings: Settings, claim: Cl
         calibration_dataset=frozen.calibration_dataset
         and frozen.calibration_dataset.as_input(settings.datasets_dir),
         base_models=tuple(_model_input(one, settings) for one in frozen.base_models),
-        parent=_parent_input(parent, experiment, secrets) if parent else None,
+        parent=_parent_input(job, parent, experiment, secrets) if parent else None,
         results=ResultsTarget(location=results) if results else None,
         metric=frozen.metric,
         resources=Resources(
@@ -94,18 +94,25 @@ def _model_input(identity: UUID, settings: Settings) -> ModelInput:
     )
 
 
-def _parent_input(parent: Job, experiment: Experiment | None, secrets: Secrets) -> ParentInput | None:
-    """The parent as the worker is told of it; the job's own experiment chooses among its checkpoints."""
+def _parent_input(
+    job: Job, parent: Job, experiment: Experiment | None, secrets: Secrets
+) -> ParentInput | None:
+    """The parent as the worker is told of it; the job's specs or its experiment choose among its models."""
     location = FrozenInputs.load(parent.inputs).results_of(parent.id)
     if location is None or experiment is None:
         return None
     listing = [info.key for info in Files(location, secrets.get(location.store.id, {})).list()]
-    files = choose_files(
-        parent.action,
-        experiment.checkpoint_choose_method,
-        experiment.checkpoint_epoch_number,
-        parent.id,
-        listing,
+    named = named_file(job.action, job.specs, parent.id, listing)
+    files = (
+        (named,)
+        if named
+        else choose_files(
+            parent.action,
+            experiment.checkpoint_choose_method,
+            experiment.checkpoint_epoch_number,
+            parent.id,
+            listing,
+        )
     )
     return ParentInput(
         job_id=parent.id, action=parent.action, results=location, specs=parent.specs, files=files

@@ -1,27 +1,31 @@
 """The sections of the actions that come after training."""
 
 from tunesmith.specs.block import UNSET_PATH, Block
-from tunesmith.specs.blocks.common import RESULTS
+from tunesmith.specs.blocks import results
 from tunesmith.specs.blocks.devices import Devices
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, section, text
 
-ENGINE = "the engine is the parent job's, if it built one"
+MODEL = "File of the parent job to use, such as model_epoch_003.pth; untouched, as the experiment says."
+ENGINE = "File of the parent job to use, if that built engines."
+GRAPH_FILE = "Name of the file to write, whatever its folder; untouched, model.onnx."
+ENGINE_FILE = "Name of the file to write, whatever its folder; untouched, model.engine."
+RANGES_FILE = "Name of the file that keeps the ranges; untouched, calibration.json."
 
 
 class Evaluate(Devices):
     """Evaluation of a trained model."""
 
-    checkpoint: str = filled_in("Checkpoint to evaluate.")
-    trt_engine: str = text("", "Engine to evaluate.", inert=ENGINE)
-    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+    checkpoint: str = filled_in(MODEL)
+    trt_engine: str = text("", ENGINE)
+    results_dir: results.Folder = results.folder()
 
 
 class Inference(Devices):
     """Predictions for images without labels."""
 
-    checkpoint: str = filled_in("Checkpoint to predict with.")
-    trt_engine: str = text("", "Engine to predict with.", inert=ENGINE)
-    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+    checkpoint: str = filled_in(MODEL)
+    trt_engine: str = text("", ENGINE)
+    results_dir: results.Folder = results.folder()
 
 
 class DrawnEvaluate(Evaluate):
@@ -39,10 +43,10 @@ class DrawnInference(Inference):
 class OnnxExport(Block):
     """Export to ONNX."""
 
-    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+    results_dir: results.Folder = results.folder()
     gpu_id: int = integer(0, "GPU to export on.", inert="export runs on the processor")
-    checkpoint: str = filled_in("Checkpoint to export.")
-    onnx_file: str = filled_in("File to write.", inert="the file is results/<job id>/model.onnx")
+    checkpoint: str = filled_in(MODEL)
+    onnx_file: str = filled_in(GRAPH_FILE)
     on_cpu: bool = flag(False, "Export on the processor.", inert="export runs on the processor")
     input_channel: int = choice(3, [1, 3], "Colour channels of the input.")
     input_width: int = integer(960, "Width of the input in pixels; untouched, the trained width.", ge=32)
@@ -72,7 +76,7 @@ class Calibration(Block):
     cal_image_dir: list[str] | str = array(
         UNSET_PATH, "Folders of the images.", automl=False, inert="images come from calibration_dataset"
     )
-    cal_cache_file: str = filled_in("File that keeps the ranges.", inert="the file is in the results")
+    cal_cache_file: str = filled_in(RANGES_FILE)
     cal_batch_size: int = integer(1, "Images a batch.", ge=1, popular=True)
     cal_batches: int = integer(
         1, "Batches to look at; if both are left at 1, up to 128 images.", ge=1, popular=True
@@ -110,11 +114,17 @@ class Runtime(Block):
 class EngineFiles(Runtime):
     """Where an engine comes from and goes to."""
 
-    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
-    gpu_id: int = integer(0, "GPU to build for.", ge=0, popular=True, inert="the scheduler picks a free GPU")
-    onnx_file: str = filled_in("Model to build from.")
-    trt_engine: str = filled_in("File to write.", inert="the file is results/<job id>/model.engine")
-    timing_cache: str = text("", "Cache of the builder's timings.", inert="each engine is timed anew")
+    results_dir: results.Folder = results.folder()
+    gpu_id: int = integer(
+        0, "GPU to build an engine of TensorRT on; untouched, any free one.", ge=0, popular=True
+    )
+    onnx_file: str = filled_in("File of the parent job to build from, if it has several.")
+    trt_engine: str = filled_in(ENGINE_FILE)
+    timing_cache: str = text(
+        "",
+        "File of the workspace with timings of TensorRT's kernels, which make a build shorter; the results "
+        "have one of its name with what this build adds.",
+    )
     batch_size: int = integer(-1, "Batch size of the engine; -1 leaves it open.", ge=-1, popular=True)
     verbose: bool = flag(False, "Write the builder's steps to the log.")
 

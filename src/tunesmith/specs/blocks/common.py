@@ -1,9 +1,8 @@
 """What stands at the root of every spec: names, results folder, tracking."""
 
 from tunesmith.specs.block import Block
+from tunesmith.specs.blocks import results
 from tunesmith.specs.fields import array, flag, section, text
-
-RESULTS = "results go to the experiment's workspace, under results/<job id>"
 
 
 class Tracking(Block):
@@ -14,10 +13,8 @@ class Tracking(Block):
     entity: str = text("", "Team or user that owns the project.")
     tags: list[str] = array(["tao-toolkit"], "Tags of the run.", automl=False)
     reinit: bool = flag(False, "Start a run inside a run.", inert="a job has one run of its own")
-    sync_tensorboard: bool = flag(
-        False, "Copy TensorBoard events.", inert="the same curves are reported without them"
-    )
-    save_code: bool = flag(False, "Store the code with the run.", inert="the code is the server's")
+    sync_tensorboard: bool = flag(False, "Send the TensorBoard files of the training at its end.")
+    save_code: bool = flag(False, "Store the code of tunesmith with the run.")
     name: str = text("TAO Toolkit Training", "Name of the run.")
 
 
@@ -26,5 +23,5 @@ class Experiment(Block):
 
     model_name: str = text("", "A name for the model, kept in the checkpoints.")
     encryption_key: str = text("", "Key of an encrypted model.", inert="models are stored unencrypted")
-    results_dir: str = text("/results", "Folder of the results.", inert=RESULTS)
+    results_dir: results.Folder = results.folder("/results")
     wandb: Tracking = section(Tracking)

@@ -4,6 +4,7 @@ from typing import Any
 
 from tunesmith.specs.block import Block
 from tunesmith.specs.blocks import detection
+from tunesmith.specs.blocks.optim import MONITOR
 from tunesmith.specs.fields import array, choice, flag, integer, number, section
 
 _SOURCE = {"image_dir": "", "json_file": ""}
@@ -65,8 +66,7 @@ class Optimizer(Block):
     monitor_name: str = choice(
         "val_loss",
         ["val_loss", "train_loss"],
-        "Metric that chooses the best checkpoint.",
-        inert=detection.MONITOR,
+        MONITOR,
     )
     lr: float = number(2e-4, "Learning rate.", ge=0, math_cond="> 0.0", automl=True)
     lr_backbone: float = number(2e-5, "Learning rate of the backbone.", ge=0, math_cond="> 0.0", automl=True)

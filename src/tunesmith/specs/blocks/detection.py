@@ -5,13 +5,12 @@ from typing import Any
 from pydantic import WithJsonSchema
 
 from tunesmith.specs.block import Block
-from tunesmith.specs.blocks import actions, common, train
+from tunesmith.specs.blocks import actions, results, train
 from tunesmith.specs.fields import array, choice, filled_in, flag, integer, number, section, table, text
 
 SOURCES = "images and annotations come from the datasets attached to the experiment"
 EITHER_WAY = "annotations lie in arrays that loading processes share, whatever it says"
-MONITOR = "the experiment's metric chooses the best checkpoint"
-CLIPPING = "train.clip_grad_norm limits the gradient"
+CLIPPING = "Largest norm of the gradient, unless train.clip_grad_norm is set."
 REPLICATED = "each process holds the whole model (ddp)"
 
 _SOURCE = {"image_dir": "", "json_file": ""}
@@ -107,14 +106,14 @@ class Distill(Block):
     """Learning from a larger model, which networks describe in a section `teacher` beside these keys."""
 
     pretrained_teacher_model_path: str = filled_in(
-        "The teacher: a file in the workspace; the parent job's model, if left as it is.", inert=None
+        "The teacher: a file in the workspace; the parent job's model, if left as it is."
     )
     loss_type: str = choice(
         "KL",
         ["KL", "CE", "L1", "L2", "FD", "CS"],
         "How student and teacher are compared: predictions (KL, CE, L1, L2) or features (FD, CS).",
     )
-    results_dir: str = text("", "Folder of the results.", inert=common.RESULTS)
+    results_dir: results.Folder = results.folder()
 
 
 AS_OBJECT = WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})

@@ -13,6 +13,6 @@ class Devices(Block):
         1, "GPUs to use; on a machine without GPUs, 1 means its processor.", ge=1, popular=True
     )
     gpu_ids: list[int] = array(
-        [0], "Indices of the GPUs to use.", automl=False, popular=True, inert="the scheduler picks free GPUs"
+        [0], "Indices of the GPUs to use; untouched, any free ones.", automl=False, popular=True
     )
     num_nodes: int = integer(1, "Machines to use.", ge=1, popular=True, inert=ONE_NODE)

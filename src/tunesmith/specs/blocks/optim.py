@@ -3,13 +3,13 @@
 from tunesmith.specs.block import Block
 from tunesmith.specs.fields import choice, number, text
 
+MONITOR = "Metric that chooses the best checkpoint; untouched, the experiment's metric does."
+
 
 class Optimizer(Block):
     """Optimiser and learning-rate schedule."""
 
-    monitor_name: str = text(
-        "val_loss", "Metric that chooses the best checkpoint.", inert="the experiment's metric chooses it"
-    )
+    monitor_name: str = text("val_loss", MONITOR)
     optim: str = choice("adamw", ["adamw", "adam", "sgd"], "The optimiser.")
     lr: float = number(6e-5, "Learning rate.", ge=0, automl=True)
     policy: str = choice("linear", ["linear", "step"], "How the learning rate falls.")

@@ -1,9 +1,14 @@
 """What every training shares: devices, seeds, length, intervals."""
 
 from tunesmith.specs.block import Block
-from tunesmith.specs.blocks.common import RESULTS
+from tunesmith.specs.blocks import results
 from tunesmith.specs.blocks.devices import Devices
 from tunesmith.specs.fields import choice, flag, integer, section, text
+
+RESUME = (
+    "Checkpoint of another training to go on from, with the same model and optimiser: a file of the "
+    "workspace, such as results/JOB/model_latest.pth."
+)
 
 
 class CuDNN(Block):
@@ -34,10 +39,8 @@ class Train(Devices):
     num_epochs: int = integer(10, "Passes over the training data.", ge=1, popular=True)
     checkpoint_interval: int = integer(1, "Epochs between two kept checkpoints.", ge=1, popular=True)
     validation_interval: int = integer(1, "Epochs between two validations.", ge=1, popular=True)
-    resume_training_checkpoint_path: str = text(
-        "", "Checkpoint to go on from.", inert="a job that is resumed goes on from its own checkpoint"
-    )
-    results_dir: str = text("", "Folder of the results.", inert=RESULTS)
+    resume_training_checkpoint_path: str = text("", RESUME)
+    results_dir: results.Folder = results.folder()
     precision: str = choice(
         "auto",
         ["auto", "fp32", "bf16", "fp16"],

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+EVENTS = "tensorboard"
+"""The folder of the results that holds the event files."""
+
 
 class Board:
     """Curves every epoch; pictures of the training data every `interval` epochs, never if 0."""

@@ -49,6 +49,7 @@ def _groups(module: nn.Module, settings: OptimizerSettings) -> Iterator[dict[str
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             skipped = any(part in name for part in settings.skip_names)
+            skipped |= settings.decayed is not None and parameter.dim() not in settings.decayed
             facts = (_rate(name, settings), 0.0 if skipped else settings.weight_decay)
             groups.setdefault(facts, []).append(parameter)
     for (lr, weight_decay), parameters in groups.items():

@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -174,6 +174,7 @@ def choose_numerics(
     batch_of: Callable[[int], Any],
     batch_size: int,
     step_seconds: float,
+    channels_last: bool | None = None,
 ) -> tuple[Numerics, str]:
     """The numerics for a training, and a sentence on why where "auto" was asked for.
 
@@ -186,18 +187,22 @@ def choose_numerics(
         batch_of: gives a batch of at most so many samples.
         batch_size: samples a step.
         step_seconds: what a step in fp32 takes.
+        channels_last: the memory layout that is asked for; None chooses it.
     """
     convolutional = is_convolutional(training.model)
     if asked != "auto":
-        return Numerics(asked, channels_last=convolutional and asked != "fp32"), ""
+        suits = convolutional and asked != "fp32"
+        return Numerics(asked, channels_last=suits if channels_last is None else channels_last), ""
     # Eight to ten steps are timed: where they would take too long, a part of a batch tells enough.
     affordable = int(batch_size * PROBE_SECONDS / 10 / step_seconds)
     batch = batch_of(min(batch_size, max(2, affordable)))
     given = torch.get_num_threads()
     # The parts of a long step are worth all threads.
     fewest = rehearsal.threads(batch) if step_seconds < _SHORT_SECONDS else None
-    trials = rehearsal.fastest(batch, convolutional, fewest)
+    trials = rehearsal.fastest(batch, convolutional and channels_last is None, fewest)
     chosen = choose(trials)
+    if channels_last is not None:
+        chosen = replace(chosen, channels_last=channels_last)
     figures = ", ".join(f"{trial.numerics}: {trial.seconds * 1e3:.1f} ms" for trial in trials)
     threads = f" on {fewest} of {given} threads" if fewest else ""
     return chosen, f"train.precision auto chose {chosen}{threads}; steps were measured here ({figures})."

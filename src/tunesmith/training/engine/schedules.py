@@ -50,7 +50,8 @@ def _warmed(settings: ScheduleSettings, epochs: int, steps_per_epoch: int) -> Fa
     first = settings.warmup_from
 
     def at(step: int) -> float:
-        return first + (1 - first) * (step + 1) / (warmup + 1) if step < warmup else factor(step)
+        rising = first + (1 - first) * (step + 1) / (warmup + 1)
+        return (rising if step < warmup else factor(step)) / (1 + settings.decay * step)
 
     return at
 

@@ -76,6 +76,7 @@ class OptimizerSettings:
         rho: the averaging rate of rmsprop.
         betas: the averaging rates of adam and adamw.
         skip_names: parameters whose name has one of these parts are not decayed.
+        decayed: the numbers of dimensions of the parameters that are decayed; None for any.
         rates: other learning rates; the first one whose parts fit counts.
     """
 
@@ -85,6 +86,7 @@ class OptimizerSettings:
     momentum: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     skip_names: tuple[str, ...] = ()
+    decayed: tuple[int, ...] | None = None
     nesterov: bool = False
     eps: float = 1e-8
     rho: float = 0.99
@@ -105,6 +107,7 @@ class ScheduleSettings:
         warmup_share: the share of all steps in which it does, on top of these epochs.
         warmup_steps: steps in which it does, on top of these epochs.
         warmup_from: the share of the rate at which the warm-up begins.
+        decay: the rate is divided by one and this for each step that was done.
     """
 
     policy: str
@@ -113,3 +116,4 @@ class ScheduleSettings:
     warmup_share: float = 0.0
     warmup_steps: int = 0
     warmup_from: float = 0.0
+    decay: float = 0.0

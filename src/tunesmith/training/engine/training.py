@@ -43,10 +43,16 @@ class Training(nn.Module, ABC, Generic[BatchT]):
         self.load_state_dict(extras, strict=False)
 
 
-def l1_penalty(model: nn.Module, strength: float) -> Tensor:
-    """What the sum of all weights' sizes counts in a loss; biases and normalisation are left out."""
-    sizes = [weight.abs().sum() for weight in model.parameters() if weight.dim() > 1]
-    return strength * torch.stack(sizes).sum()
+def l1_penalty(model: nn.Module, strength: float, dimensions: tuple[int, ...] | None = None) -> Tensor:
+    """What the sum of all weights' sizes counts in a loss; biases and normalisation are left out.
+
+    With `dimensions`, so are weights of other numbers of dimensions.
+    """
+    weights = [weight for weight in model.parameters() if weight.dim() > 1]
+    counted = [weight for weight in weights if dimensions is None or weight.dim() in dimensions]
+    return strength * sum(
+        (weight.abs().sum() for weight in counted), torch.zeros((), device=weights[0].device)
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from tunesmith.training.optimize.quantise import quantise, write_ranges
 from tunesmith.training.optimize.settings import EngineSettings
 
 _PACKAGES = {Kind.TENSORRT: "tensorrt", Kind.OPENVINO: "openvino", Kind.ONNXRUNTIME: "onnxruntime"}
-RANGES = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Build:
         calibration: inputs that set the ranges of int8; none for other formats.
         scratch: a folder for what nobody keeps.
         note: tells the user what differs from the request.
+        timings: what an earlier build found out about the speed of TensorRT's kernels.
     """
 
     graph: Path
@@ -41,6 +41,7 @@ class Build:
     calibration: Sequence[Tensor]
     scratch: Path
     note: Callable[[str], None]
+    timings: bytes = b""
 
 
 def choose_kind(asked: str) -> Kind:
@@ -76,7 +77,7 @@ def build_engine(kind: Kind, build: Build, target: Path) -> EngineFacts:
         spared = [name for name, precision in build.settings.layers.items() if precision != "int8"]
         symmetric = kind is Kind.TENSORRT
         ranges = quantise(build.graph, graph, build.calibration, symmetric=symmetric, spared=spared)
-        write_ranges(ranges, target.with_name(RANGES))
+        write_ranges(ranges, target.with_name(build.settings.ranges_file))
     match kind:
         case Kind.TENSORRT:
             return _tensorrt(build, graph, batches, target)
@@ -136,7 +137,7 @@ def _batches(build: Build) -> Batches:
 def _tensorrt(build: Build, graph: Path, batches: Batches, target: Path) -> EngineFacts:
     from tunesmith.training.optimize.tensorrt import build_plan
 
-    version = build_plan(graph, target, build.settings, batches, build.note)
+    version = build_plan(graph, target, build.settings, batches, build.note, build.timings)
     precision = build.settings.precision
     computes_in = "fp16" if precision == "int8" else precision
     facts = _facts(build, Kind.TENSORRT, version, computes_in, batches, torch.cuda.get_device_name())

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from tunesmith.specs import Block, SpecError, SpecProblem
+from tunesmith.specs.block import UNSET_PATH
+from tunesmith.training.optimize.engine_files import ENGINE
 
 _PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 _SECTION = "gen_trt_engine"
 _UNTOUCHED_IMAGES = 128
+RANGES = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class EngineSettings:
         workspace_mib: memory for TensorRT's builder; 0 leaves it open.
         layers: precision by the name of a layer.
         verbose: write the builder's steps to the log.
+        engine_file: the name of the file to write.
+        ranges_file: the name of the file for the ranges of int8.
+        timing_cache: key in the workspace of a file with the timings of TensorRT's kernels; empty for none.
         only_tensorrt: keys that the spec sets and that mean something to TensorRT alone, by path.
     """
 
@@ -43,6 +50,9 @@ class EngineSettings:
     workspace_mib: int = 0
     layers: Mapping[str, str] = field(default_factory=dict)
     verbose: bool = False
+    engine_file: str = ENGINE
+    ranges_file: str = RANGES
+    timing_cache: str = ""
     only_tensorrt: tuple[str, ...] = ()
 
     @classmethod
@@ -72,8 +82,20 @@ class EngineSettings:
             workspace_mib=_workspace(engine),
             layers=dict(_layers(getattr(engine, "layers_precision", []))),
             verbose=getattr(section, "verbose", False),
+            engine_file=written_file(section.trt_engine, ENGINE),
+            ranges_file=written_file(looks.cal_cache_file if looks else "", RANGES),
+            timing_cache=getattr(section, "timing_cache", "").strip("/"),
             only_tensorrt=tuple(_only_tensorrt(section)),
         )
+
+
+def written_file(named: str, default: str) -> str:
+    """The name of a file to write: the last part of what a spec names, with the suffix of the default."""
+    name = PurePosixPath(named).name
+    if name in ("", UNSET_PATH):
+        return default
+    suffix = PurePosixPath(default).suffix
+    return name if name.endswith(suffix) else f"{name}{suffix}"
 
 
 def _precision(data_type: str) -> str:
@@ -120,3 +142,5 @@ def _only_tensorrt(section: Block) -> Iterator[str]:
         path = f"tensorrt.{name}"
         if hasattr(section.value("tensorrt"), name) and section.value(path) != plain.value(path):
             yield f"{_SECTION}.{path}"
+    if getattr(section, "timing_cache", ""):
+        yield f"{_SECTION}.timing_cache"

@@ -20,7 +20,12 @@ from tunesmith.training.optimize.settings import EngineSettings
 
 
 def build_plan(
-    graph: Path, target: Path, settings: EngineSettings, batches: Batches, note: Callable[[str], None]
+    graph: Path,
+    target: Path,
+    settings: EngineSettings,
+    batches: Batches,
+    note: Callable[[str], None],
+    timings: bytes = b"",
 ) -> str:
     """Build an engine and write it as TensorRT's plan.
 
@@ -30,6 +35,7 @@ def build_plan(
         settings: of the spec.
         batches: the sizes that the engine is to take.
         note: tells the user what differs from the request.
+        timings: of an earlier build; with settings.timing_cache, they are written beside the engine.
 
     Returns:
         TensorRT's version.
@@ -50,6 +56,8 @@ def build_plan(
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_mib << 20)
     for name in _flags(settings):
         config.set_flag(getattr(trt.BuilderFlag, name))
+    if settings.timing_cache:
+        config.set_timing_cache(config.create_timing_cache(timings), ignore_mismatch=False)
     _set_layers(trt, network, settings.layers, note)
     sources = [network.get_input(index) for index in range(network.num_inputs)]
     if -1 in tuple(sources[0].shape)[:1]:
@@ -68,6 +76,9 @@ def build_plan(
     part = target.with_name(f"{target.name}.part")
     part.write_bytes(plan)
     part.replace(target)
+    if settings.timing_cache:
+        found = bytes(config.get_timing_cache().serialize())
+        target.with_name(Path(settings.timing_cache).name).write_bytes(found)
     return str(trt.__version__)
 
 

@@ -14,6 +14,7 @@ from tunesmith.training.failures import JobError
 from tunesmith.training.optimize.deepstream import CONFIGURATION, configuration
 from tunesmith.training.optimize.onnx_export import CLASSES, SPEC, facts, write_graph
 from tunesmith.training.optimize.onnx_runtime import OnnxModel
+from tunesmith.training.optimize.settings import written_file
 from tunesmith.training.optimize.verify import BATCHES, Difference, compare, require_agreement
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.base import ExportPlan, Task
@@ -39,7 +40,7 @@ def export(run: Run) -> dict[str, Any]:
     task, spec, plan = _plan(job)
     run.raise_if_stopped()
     run.results.mkdir(parents=True, exist_ok=True)
-    path = run.results / GRAPH
+    path = run.results / written_file(job.spec.value("export.onnx_file"), GRAPH)
     opset = write_graph(plan, path, spec, run.note)
     run.raise_if_stopped()
     differences = _differences(task, plan, OnnxModel(path, torch.get_num_threads()))
@@ -49,7 +50,7 @@ def export(run: Run) -> dict[str, Any]:
             "".join(f"{name}\n" for name in plan.labels), encoding="utf-8"
         )
     if isinstance(spec, Export) and spec.serialize_nvdsinfer:
-        text = configuration(plan, job.network.task, GRAPH, run.note)
+        text = configuration(plan, job.network.task, path.name, run.note)
         (run.results / CONFIGURATION).write_text(text, encoding="utf-8")
     figures: dict[str, Any] = {
         "onnx_max_abs_diff": max(one.largest for one in differences),
@@ -62,7 +63,7 @@ def export(run: Run) -> dict[str, Any]:
     (run.results / "export.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
     files = sorted(path.name for path in run.results.iterdir() if path.is_file())
     log(
-        f"{GRAPH}: opset {opset}, {path.stat().st_size / 1e6:.1f} MB; "
+        f"{path.name}: opset {opset}, {path.stat().st_size / 1e6:.1f} MB; "
         f"it differs from torch by {figures['onnx_max_abs_diff']:.2g} at most"
     )
     return figures | {"files": files, "seconds": round(time.monotonic() - started, 3)}

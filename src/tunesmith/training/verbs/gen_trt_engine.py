@@ -12,10 +12,11 @@ from torch import Tensor
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.protocol import Cause, DatasetInput
+from tunesmith.storage.locations import Location
 from tunesmith.training.engine.loading import Loader, Order, Some
 from tunesmith.training.engine.log import log
 from tunesmith.training.failures import JobError
-from tunesmith.training.optimize.engine_files import ENGINE, FACTS, EngineFacts, Kind
+from tunesmith.training.optimize.engine_files import FACTS, EngineFacts, Kind
 from tunesmith.training.optimize.engines import Build, build_engine, choose_kind, open_engine
 from tunesmith.training.optimize.graphs import GraphModel
 from tunesmith.training.optimize.onnx_export import CLASSES, SPEC
@@ -58,18 +59,37 @@ def gen_trt_engine(run: Run) -> dict[str, Any]:
     calibration = list(_calibration(job, graph, path, settings)) if settings.precision == "int8" else []
     run.raise_if_stopped()
     run.results.mkdir(parents=True, exist_ok=True)
-    target = run.results / ENGINE
-    build = Build(path, graph, settings, calibration, run.scratch / "engine", run.note)
+    target = run.results / settings.engine_file
+    timings = earlier_timings(run, settings.timing_cache)
+    build = Build(path, graph, settings, calibration, run.scratch / "engine", run.note, timings)
     facts = build_engine(kind, build, target)
     if kind is not Kind.TENSORRT:
-        run.note(f"{ENGINE} is an engine of {kind.maker}, not of TensorRT: tunesmith runs it.")
+        run.note(f"{target.name} is an engine of {kind.maker}, not of TensorRT: tunesmith runs it.")
     run.raise_if_stopped()
     engine = open_engine(target, torch.get_num_threads())
-    figures = _figures(job, facts, graph, engine, path)
+    size = target.stat().st_size
+    figures = _figures(job, facts, graph, engine, path) | {"megabytes": round(size / 1e6, 3)}
     (run.results / FACTS).write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    for line in _lines(figures):
+    for line in _lines(figures, target.name):
         log(line)
     return figures | {"seconds": round(time.monotonic() - started, 3)}
+
+
+def earlier_timings(run: Run, key: str) -> bytes:
+    """The timings in a file of the workspace, such as an earlier job has left; none where there is no file.
+
+    Raises:
+        StoppedError: asked to stop meanwhile.
+        StorageError: the workspace cannot be read, or the key is none.
+    """
+    if not key or run.request.results is None:
+        return b""
+    files = run.files(Location(store=run.request.results.location.store))
+    target = run.scratch / "timings"
+    if not run.interruptible(lambda: files.exists(key)):
+        return b""
+    run.interruptible(lambda: files.download(key, target))
+    return target.read_bytes()
 
 
 def _calibration(job: Job, graph: OnnxModel, path: Path, settings: EngineSettings) -> Iterator[Tensor]:
@@ -135,7 +155,6 @@ def _figures(
         "computes_in": facts.computes_in,
         "built_on": facts.built_on,
         "batches": [facts.batches.smallest, facts.batches.largest],
-        "megabytes": round((job.run.results / ENGINE).stat().st_size / 1e6, 3),
         "max_abs_diff": max(one.largest for one in differences),
         "differences": [one.figures() for one in differences],
         "latency_ms": {
@@ -162,9 +181,9 @@ def _accuracies(job: Job, models: Sequence[Opened]) -> dict[str, dict[str, float
     return found
 
 
-def _lines(figures: dict[str, Any]) -> Iterator[str]:
+def _lines(figures: dict[str, Any], file: str) -> Iterator[str]:
     yield (
-        f"{ENGINE}: {figures['engine']} in {figures['precision']}, {figures['megabytes']:.1f} MB; "
+        f"{file}: {figures['engine']} in {figures['precision']}, {figures['megabytes']:.1f} MB; "
         f"it differs from the graph by {figures['max_abs_diff']:.2g} at most"
     )
     shown = "  ".join(f"{name} {value}" for name, value in figures["latency_ms"].items())

@@ -11,7 +11,7 @@ from torch import nn
 
 import tunesmith
 from tunesmith.protocol import Cause, Direction, MetricGoal, Metrics
-from tunesmith.training.engine.board import Board
+from tunesmith.training.engine.board import EVENTS, Board
 from tunesmith.training.engine.devices import describe, seed_everything, set_cudnn
 from tunesmith.training.engine.ema import AveragedWeights
 from tunesmith.training.engine.fit import Fit, Validate
@@ -33,8 +33,8 @@ from tunesmith.training.run import Run
 from tunesmith.training.tasks import task_of
 from tunesmith.training.tasks.base import Task, TrainingData
 from tunesmith.training.verbs.beginning import Beginning
-from tunesmith.training.verbs.job import Job, open_job
-from tunesmith.training.verbs.resuming import note_changes, require_same_data, saved_state
+from tunesmith.training.verbs.job import Job, channels_last, open_job
+from tunesmith.training.verbs.resuming import named_state, note_changes, require_same_data, saved_state
 
 _REHEARSED_BATCHES = 2
 
@@ -99,7 +99,7 @@ def train_from(run: Run, beginning: type[Beginning]) -> dict[str, Any]:
 
 def _plan(begin: Beginning, group: Group) -> Plan:
     job, run = begin.job, begin.job.run
-    saved = group.share(_saved(run, group) if group.leads else None)
+    saved = group.share(_saved(job, group) if group.leads else None)
     kind = task_of(job.network, job.spec)
     seed = saved["seed"] if saved else group.share(seed_everything(kind.seed_of(job.spec)))
     set_cudnn(kind.cudnn_of(job.spec))
@@ -124,9 +124,12 @@ def _plan(begin: Beginning, group: Group) -> Plan:
     return Plan(job, begin, group, task, data, loop, loader, seed, saved)
 
 
-def _saved(run: Run, group: Group) -> dict[str, Any] | None:
-    """The newest whole state of an earlier attempt, by as many processes as there are now."""
-    saved = saved_state(run)
+def _saved(job: Job, group: Group) -> dict[str, Any] | None:
+    """The newest whole state of an earlier attempt, else that of another job which the spec names.
+
+    It is of as many processes as there are now.
+    """
+    saved = saved_state(job.run) or named_state(job)
     if saved and (size := 1 + len(saved.get("others", ()))) != group.size:
         raise JobError(
             Cause.BAD_SPEC,
@@ -164,7 +167,8 @@ def _rehearsed(plan: Plan, training: Training[Any]) -> Numerics:
     rehearsal = Rehearsal(training, job.device, job.run.raise_if_stopped)
     seconds = rehearsal.try_step(plan.loader.sample(plan.loop.batch_size), plan.task.subject)
     sample, size = plan.loader.sample, plan.loop.batch_size
-    numerics, reason = choose_numerics(asked, rehearsal, training, sample, size, seconds)
+    layout = channels_last(job.spec)
+    numerics, reason = choose_numerics(asked, rehearsal, training, sample, size, seconds, layout)
     if reason:
         job.run.note(reason)
     return numerics
@@ -257,7 +261,7 @@ def _board(plan: Plan, first_epoch: int) -> Board | None:
     interval = plan.loop.tensorboard_interval
     if interval is None and not plan.job.run.request.tensorboard:
         return None
-    return Board(plan.job.run.results / "tensorboard", interval or 0, first_epoch)
+    return Board(plan.job.run.results / EVENTS, interval or 0, first_epoch)
 
 
 def _head_lines(plan: Plan, training: Training[Any], numerics: Numerics, goal: MetricGoal) -> Iterator[str]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from mlflow.tracking import MlflowClient
-from tests.training.engine.sinks.wandb_files import history, run_of
+from tests.training.engine.sinks.wandb_files import history, is_whole, records, run_of
 from tests.training.jobs import SMALL, Bench, events_of, notes_of
+from tests.workers.yard import until
 
 from tunesmith.protocol import DatasetInput, Metrics
 from tunesmith.training.actions import run_action
@@ -81,9 +82,12 @@ def test_weights_and_biases_gets_the_curves_of_one_run_over_a_resume(
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_ENTITY", "the-lab")
-    run = interrupted_and_resumed(bench, digits, **{"wandb.project": "digits", "wandb.tags": ["a", "b"]})
+    sent = {"wandb.save_code": True, "wandb.sync_tensorboard": True, "train.tensorboard.enabled": True}
+    named = {"wandb.project": "digits", "wandb.tags": ["a", "b"]}
+    run = interrupted_and_resumed(bench, digits, **named, **sent)
     files = sorted(run.results.glob("wandb/attempt_*/wandb/offline-run-*/*.wandb"))
     assert len(files) == 2
+    until(lambda: all(is_whole(file) for file in files))  # another process writes them
     assert {run_of(file).run_id for file in files} == {str(run.request.job_id)}
     about = run_of(files[0])
     assert (about.project, about.entity, list(about.tags)) == ("digits", "the-lab", ["a", "b"])
@@ -96,6 +100,14 @@ def test_weights_and_biases_gets_the_curves_of_one_run_over_a_resume(
         epoch: values["val_acc_1"] for epoch, values in measured(run).items()
     }
     assert set(logged[0]) >= {"train_loss", "lr", "val_loss", "val_acc_1"}
+    events = {path.name for path in (run.results / "tensorboard").iterdir()}
+    assert events
+    assert events <= {path.name for path in files[0].parents[2].rglob("files/tensorboard/*")} | {
+        path.name for path in files[1].parents[2].rglob("files/tensorboard/*")
+    }
+    assert {"code"} == {
+        record.artifact.type for record in records(files[0]) if record.WhichOneof("record_type") == "artifact"
+    }
     assert not [note for note in notes_of(run) if "Weights" in note]
     written = [path for path in (*run.folder.root.rglob("*"), *tmp_path.rglob("*")) if path.is_file()]
     assert not [path for path in written if KEY.encode() in path.read_bytes()]

@@ -44,3 +44,8 @@ def history(file: Path) -> list[dict[str, Any]]:
 def run_of(file: Path) -> Any:
     """What the file says of its run."""
     return next(record.run for record in records(file) if record.WhichOneof("record_type") == "run")
+
+
+def is_whole(file: Path) -> bool:
+    """Whether the end of the run is written."""
+    return any(record.WhichOneof("record_type") == "exit" for record in records(file))

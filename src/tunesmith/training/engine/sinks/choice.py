@@ -5,8 +5,11 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from tunesmith.specs import Block
+from tunesmith.specs.blocks.tf2 import ClearML
+from tunesmith.training.engine.board import EVENTS
 from tunesmith.training.engine.sinks.background import Background
 from tunesmith.training.engine.sinks.base import About, Sink
+from tunesmith.training.engine.sinks.clearml import ClearMLSink
 from tunesmith.training.engine.sinks.mlflow import MLflowSink
 from tunesmith.training.engine.sinks.several import Sinks
 from tunesmith.training.engine.sinks.wandb import WandbSink, tracking_path
@@ -23,7 +26,11 @@ def sinks_for(run: Run, spec: Block) -> Sinks:
     about = About(str(run.request.job_id), run.request.network or "", settings)
     environment = os.environ
     secrets = frozenset(_secrets(environment))
-    chosen = (_wandb(run, spec, about, environment), _mlflow(run, about, environment))
+    chosen = (
+        _wandb(run, spec, about, environment),
+        _clearml(run, spec, about, environment),
+        _mlflow(run, about, environment),
+    )
     return Sinks([Background(one, run.note, secrets) for one in chosen if one])
 
 
@@ -49,7 +56,28 @@ def _wandb(run: Run, spec: Block, about: About, environment: Mapping[str, str]) 
         return None
     # wandb names what it writes by the second, and two attempts may begin in one.
     folder = (run.results if offline else run.scratch) / "wandb" / f"attempt_{run.request.attempt}"
-    return WandbSink(about, spec, folder, environment)
+    return WandbSink(about, spec, folder, run.results / EVENTS, environment)
+
+
+def _clearml(run: Run, spec: Block, about: About, environment: Mapping[str, str]) -> Sink | None:
+    settings = getattr(getattr(spec, "train", None), "clearml", None)
+    if not isinstance(settings, ClearML):
+        return None
+    has_key = bool(environment.get("CLEARML_API_ACCESS_KEY"))
+    if not has_key and not _is_changed(spec, "train.clearml."):
+        return None
+    if not has_key:
+        run.note(
+            "Nothing goes to ClearML: there is no CLEARML_API_ACCESS_KEY in the experiment's docker_env_vars."
+        )
+        return None
+    if find_spec("clearml") is None:
+        run.note(
+            "Nothing goes to ClearML: its package is not installed on the server. "
+            "Install it: pip install 'tunesmith[clearml]'."
+        )
+        return None
+    return ClearMLSink(about, settings, resumed=run.request.attempt > 1)
 
 
 def _mlflow(run: Run, about: About, environment: Mapping[str, str]) -> Sink | None:

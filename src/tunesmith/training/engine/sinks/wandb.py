@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tunesmith
 from tunesmith.specs import Block
 from tunesmith.training.engine.sinks.base import About, Ending, Point
 
@@ -23,13 +24,23 @@ class WandbSink:
     """A run with the id of the job, so that a job which goes on continues it.
 
     With WANDB_MODE=offline it writes to the results, from where `wandb sync` sends it.
+
+    Args:
+        about: the training.
+        spec: of the training; its section says what else than the curves goes there.
+        folder: where to write.
+        events: the folder of the training's TensorBoard files.
+        environment: of the process.
     """
 
     name = "Weights & Biases"
 
-    def __init__(self, about: About, spec: Block, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, about: About, spec: Block, folder: Path, events: Path, environment: Mapping[str, str]
+    ) -> None:
         self._about = about
-        self._folder = folder
+        self._folder, self._events = folder, events
+        self._tracking = spec.value(tracking_path(spec) or "wandb")
         self._given = _given(spec, environment)
         self._run: Any = None
 
@@ -58,6 +69,8 @@ class WandbSink:
             **self._given,
         )
         self._run.define_metric("*", step_metric="epoch")
+        if self._tracking.save_code:
+            self._run.log_code(root=str(Path(tunesmith.__file__).parent), name="tunesmith")
 
     def record(self, point: Point) -> None:
         """Log an epoch. One that is trained again after a crash is logged again."""
@@ -65,6 +78,8 @@ class WandbSink:
 
     def close(self, ending: Ending) -> None:
         """Finish the run; a job that goes on later takes it up again."""
+        if self._tracking.sync_tensorboard:
+            self._run.save(f"{self._events}/*", base_path=str(self._events.parent), policy="now")
         self._run.finish(exit_code=1 if ending is Ending.FAILED else 0)
 
 

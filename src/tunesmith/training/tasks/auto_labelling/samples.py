@@ -11,6 +11,7 @@ from tunesmith.data.errors import DatasetError
 from tunesmith.data.masks import Mask
 from tunesmith.data.pulled import PulledFolder
 from tunesmith.protocol import Cause, DatasetInput
+from tunesmith.training.engine.weights import workspace_file
 from tunesmith.training.failures import JobError
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.datasets import fetched
@@ -101,6 +102,26 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class AnnotationFiles:
+    """Files of the workspace in the place of the datasets' own annotations, each as the spec's key and the
+    file's; None leaves the dataset's own.
+
+    Attributes:
+        train: of the training datasets.
+        measured: of the dataset that is validated or evaluated on.
+        labelled: of the dataset that gets masks.
+    """
+
+    train: tuple[str, str] | None = None
+    measured: tuple[str, str] | None = None
+    labelled: tuple[str, str] | None = None
+
+
+OWN = AnnotationFiles()
+"""Each dataset has its own annotations."""
+
+
+@dataclass(frozen=True)
 class TrainingSamples:
     """The objects of a training. `validation` is empty where no masks are known to validate against."""
 
@@ -109,7 +130,9 @@ class TrainingSamples:
     validation: list[Instance]
 
 
-def training_samples(run: Run, seed: int, sizes: tuple[float, float], *, masks: bool) -> TrainingSamples:
+def training_samples(
+    run: Run, seed: int, sizes: tuple[float, float], *, masks: bool, files: AnnotationFiles = OWN
+) -> TrainingSamples:
     """The objects of all training datasets, and others to validate on: those of the evaluation dataset, or of
     a tenth of the training images, which is then held out if it has masks.
 
@@ -118,6 +141,7 @@ def training_samples(run: Run, seed: int, sizes: tuple[float, float], *, masks: 
         seed: chooses what is held out.
         sizes: least and largest area of boxes to learn from, in square pixels.
         masks: whether to validate at all.
+        files: annotations that stand for the datasets' own.
 
     Raises:
         DatasetError: a dataset cannot be used, or no object is of these sizes.
@@ -126,11 +150,11 @@ def training_samples(run: Run, seed: int, sizes: tuple[float, float], *, masks: 
     request = run.request
     if not request.train_datasets:
         raise JobError(Cause.BAD_DATA, "The job has no training dataset.", "Attach one to the experiment.")
-    opened = [open_annotated(run, dataset, masks=False) for dataset in request.train_datasets]
+    opened = [open_annotated(run, one, masks=False, named=files.train) for one in request.train_datasets]
     images = [image for one in opened for image in one.images()]
     validation: list[Picture] = []
     if masks:
-        images, validation = _split(run, seed, images)
+        images, validation = _split(run, seed, images, files)
     train = [one for image in images for one in image.objects(*sizes)]
     if not train:
         raise DatasetError(
@@ -140,7 +164,7 @@ def training_samples(run: Run, seed: int, sizes: tuple[float, float], *, masks: 
     return TrainingSamples(opened[0].classes, train, _objects(validation))
 
 
-def masked_objects(run: Run) -> list[Instance]:
+def masked_objects(run: Run, files: AnnotationFiles = OWN) -> list[Instance]:
     """Objects with masks to evaluate on: those of the evaluation dataset, else of the inference dataset.
 
     Raises:
@@ -149,7 +173,7 @@ def masked_objects(run: Run) -> list[Instance]:
     for dataset in (run.request.eval_dataset, run.request.inference_dataset):
         if dataset is None:
             continue
-        opened = open_annotated(run, dataset, masks=True)
+        opened = open_annotated(run, dataset, masks=True, named=files.measured)
         if opened.masked and (found := _objects(opened.images())):
             return found
         raise DatasetError(
@@ -158,7 +182,9 @@ def masked_objects(run: Run) -> list[Instance]:
     raise DatasetError("The job has no objects to evaluate on. Attach an evaluation dataset with masks.")
 
 
-def objects_to_label(run: Run, *, masks: bool) -> tuple[Annotated, list[Instance]]:
+def objects_to_label(
+    run: Run, *, masks: bool, files: AnnotationFiles = OWN
+) -> tuple[Annotated, list[Instance]]:
     """A dataset with boxes, and its objects: of the inference dataset, else of the evaluation dataset, else
     of the first training dataset.
 
@@ -167,34 +193,42 @@ def objects_to_label(run: Run, *, masks: bool) -> tuple[Annotated, list[Instance
     """
     request = run.request
     for dataset in filter(None, (request.inference_dataset, request.eval_dataset, *request.train_datasets)):
-        opened = open_annotated(run, dataset, masks=masks)
+        opened = open_annotated(run, dataset, masks=masks, named=files.labelled)
         if found := _objects(opened.images()):
             return opened, found
         raise DatasetError(f"The dataset {dataset.name} has no box to find a mask in.")
     raise DatasetError("The job has no objects to label. Attach an inference dataset with boxes.")
 
 
-def open_annotated(run: Run, dataset: DatasetInput, *, masks: bool) -> Annotated:
+def open_annotated(
+    run: Run, dataset: DatasetInput, *, masks: bool, named: tuple[str, str] | None = None
+) -> Annotated:
     """A dataset in COCO's layout, fetched first if its copy is not here.
 
+    `named` is a file of the workspace in the place of its annotations: the spec's key and the file's.
+
     Raises:
+        JobError: there is no such file.
         StoppedError: asked to stop while fetching.
         DatasetError: it cannot be used.
         StorageError: it cannot be fetched.
     """
     pulled = fetched(run, dataset).folder
-    file = PulledFolder(pulled).files / ANNOTATIONS
+    own = PulledFolder(pulled).files / ANNOTATIONS
+    file = workspace_file(run, named[1], named[0]) if named else own
     if not file.exists():
         raise DatasetError(
             f"The dataset {dataset.name} has no {ANNOTATIONS}, which says where objects are; attach one in "
             "the format default."
         )
-    return Annotated(dataset.name, CocoData.open(pulled, masks=masks), file)
+    return Annotated(dataset.name, CocoData.open(pulled, masks=masks, annotations=file), file)
 
 
-def _split(run: Run, seed: int, images: list[Picture]) -> tuple[list[Picture], list[Picture]]:
+def _split(
+    run: Run, seed: int, images: list[Picture], files: AnnotationFiles
+) -> tuple[list[Picture], list[Picture]]:
     if run.request.eval_dataset:
-        opened = open_annotated(run, run.request.eval_dataset, masks=True)
+        opened = open_annotated(run, run.request.eval_dataset, masks=True, named=files.measured)
         others = opened.images()
         if not opened.masked:
             run.note(f"The evaluation dataset {opened.name} has no masks; it is not validated on.")
@@ -203,7 +237,8 @@ def _split(run: Run, seed: int, images: list[Picture]) -> tuple[list[Picture], l
         else:
             return images, others
         return images, []
-    masked = [open_annotated(run, dataset, masks=True) for dataset in run.request.train_datasets]
+    learnt = run.request.train_datasets
+    masked = [open_annotated(run, dataset, masks=True, named=files.train) for dataset in learnt]
     if not all(one.masked for one in masked):
         run.note("The training datasets have no masks to validate against.")
         return images, []

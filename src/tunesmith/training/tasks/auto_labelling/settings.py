@@ -7,6 +7,7 @@ from tunesmith.networks.mal.model import MaskAutoLabeller
 from tunesmith.networks.mal.spec import MalSpec, Train
 from tunesmith.specs import SpecError, SpecProblem
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
+from tunesmith.training.tasks.auto_labelling.samples import AnnotationFiles
 from tunesmith.training.tasks.image_format import ImageFormat
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -34,12 +35,13 @@ def loop(spec: MalSpec) -> LoopSettings:
 
 def optimizer(spec: MalSpec) -> OptimizerSettings:
     """The optimiser."""
-    train = spec.train
+    train, usual = spec.train, type(spec.train)()
+    touched = train.optim_momentum != usual.optim_momentum
     return OptimizerSettings(
         name="adamw",
         lr=train.lr,
         weight_decay=train.wd,
-        betas=(train.optim_betas[0], train.optim_betas[1]),
+        betas=(train.optim_momentum if touched else train.optim_betas[0], train.optim_betas[1]),
         eps=train.optim_eps,
     )
 
@@ -60,6 +62,19 @@ def say(model: MaskAutoLabeller, spec: MalSpec) -> MaskAutoLabeller:
         model.speaker = "teacher" if evaluate.use_teacher_test else "student"
     model.flips = evaluate.use_flip_test
     return model
+
+
+def annotation_files(spec: MalSpec) -> AnnotationFiles:
+    """The files of the workspace that stand for the datasets' own annotations."""
+    usual = type(spec)()
+
+    def named(path: str) -> tuple[str, str] | None:
+        key = spec.value(path)
+        return None if key == usual.value(path) else (path, key)
+
+    return AnnotationFiles(
+        named("dataset.train_ann_path"), named("dataset.val_ann_path"), named("inference.ann_path")
+    )
 
 
 def check(spec: MalSpec) -> None:
@@ -124,6 +139,8 @@ def _list_problems(spec: MalSpec) -> Iterator[SpecProblem]:
     if len(train.mask_thres) not in (1, 3) or not all(0 < one < 1 for one in train.mask_thres):
         rule = "must hold one number, or three, above 0 and below 1"
         yield SpecProblem("train.mask_thres", rule, train.mask_thres)
+    if train.optim_momentum == 1:
+        yield SpecProblem("train.optim_momentum", "must be from 0 to below 1", train.optim_momentum)
     if len(train.optim_betas) != 2 or not all(0 <= one < 1 for one in train.optim_betas):
         rule = "must hold two numbers from 0 to below 1"
         yield SpecProblem("train.optim_betas", rule, train.optim_betas)

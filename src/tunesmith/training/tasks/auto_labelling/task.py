@@ -57,7 +57,8 @@ class AutoLabelling(Task[CropBatch]):
         """The task of a job that trains, on the datasets of its request."""
         data = cast("MalSpec", spec).dataset
         sizes = (data.min_obj_size, data.max_obj_size)
-        samples = training_samples(run, seed, sizes, masks=data.load_mask)
+        files = settings.annotation_files(cast("MalSpec", spec))
+        samples = training_samples(run, seed, sizes, masks=data.load_mask, files=files)
         return cls(run, network, spec, samples.classes, samples)
 
     @property
@@ -127,7 +128,8 @@ class AutoLabelling(Task[CropBatch]):
 
     def evaluation(self, spec: Block) -> Work[CropBatch]:
         """Objects whose masks are known."""
-        own, samples = self._own(spec), masked_objects(self.run)
+        files = settings.annotation_files(cast("MalSpec", spec))
+        own, samples = self._own(spec), masked_objects(self.run, files)
         meter = MaskMeter(samples, own.train.mask_thres, clusters=own.evaluate.comp_clustering)
         report = EvaluationReport(samples, self.form, meter)
         source = self._masked(samples, own)
@@ -136,7 +138,8 @@ class AutoLabelling(Task[CropBatch]):
     def inference(self, spec: Block) -> Work[CropBatch]:
         """Objects whose boxes are known."""
         own = self._own(spec)
-        source, samples = objects_to_label(self.run, masks=own.inference.load_mask)
+        files = settings.annotation_files(cast("MalSpec", spec))
+        source, samples = objects_to_label(self.run, masks=own.inference.load_mask, files=files)
         meter = None
         if own.inference.load_mask and source.masked:
             meter = MaskMeter(samples, own.train.mask_thres, clusters=own.evaluate.comp_clustering)

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from tunesmith.data.classification import Sample
+from tunesmith.data.classmap import read_classmap
+from tunesmith.data.errors import DatasetError
 from tunesmith.networks import Network
 from tunesmith.networks.classifier import Classifier
-from tunesmith.specs import Block
+from tunesmith.specs import Block, SpecError, SpecProblem
 from tunesmith.specs.blocks.train import CuDNN
 from tunesmith.training.base_models import weights_of
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
@@ -26,6 +28,7 @@ from tunesmith.training.tasks.classification.data import (
     training_samples,
 )
 from tunesmith.training.tasks.classification.dialects import dialect_of
+from tunesmith.training.tasks.classification.dialects.base import Predicting
 from tunesmith.training.tasks.classification.distillation import Distillation
 from tunesmith.training.tasks.classification.evaluation import EvaluationReport
 from tunesmith.training.tasks.classification.images import ImageBatch, ImageSource
@@ -150,7 +153,8 @@ class Classification(Task[ImageBatch]):
         """Cross entropy; or, for the logistic head, a fit on frozen features."""
         if self.dialect.logistic:
             return LogisticTraining(model, self.form, self.dialect.smoothing)
-        return ClassificationTraining(model, self.form, self.dialect.smoothing, self.dialect.l1)
+        own = self.dialect
+        return ClassificationTraining(model, self.form, own.smoothing, own.l1, own.penalised)
 
     def distillation(
         self, training: Training[ImageBatch], teacher: Task[ImageBatch], model: nn.Module
@@ -212,7 +216,7 @@ class Classification(Task[ImageBatch]):
         pixels = Pixels(labelled_samples(self.run, self.classes), self.form)
         meter = self.meter()
         sheets = Sheets(self.form, own.draw_every, len(pixels.samples), self.run.results)
-        report = EvaluationReport(pixels.samples, self.classes, meter, sheets)
+        report = EvaluationReport(pixels.samples, self._names("evaluate", own), meter, sheets)
         return Work(ImageSource(pixels), report, own.batch_size, own.workers, meter)
 
     def inference(self, spec: Block) -> Work[ImageBatch]:
@@ -220,9 +224,27 @@ class Classification(Task[ImageBatch]):
         own = dialect_of(self.network, spec).inferring()
         pixels = Pixels(images_to_predict(self.run), self.form)
         sheets = Sheets(self.form, own.draw_every, len(pixels.samples), self.run.results)
-        report = InferenceReport(pixels.samples, self.classes, sheets)
+        report = InferenceReport(pixels.samples, self._names("inference", own), sheets)
         source = ImageSource(pixels, tolerant=True)
         return Work(source, report, own.batch_size, own.workers)
+
+    def _names(self, section: str, own: Predicting) -> tuple[str, ...]:
+        """The names of the classes in a report.
+
+        Raises:
+            SpecError: the file that the spec names is no class map, or one of other classes.
+        """
+        if not own.names:
+            return self.classes
+        path = f"{section}.classmap"
+        try:
+            names = read_classmap(workspace_file(self.run, own.names, path))
+        except DatasetError as error:
+            raise SpecError([SpecProblem(path, f"must name a class map: {error}", own.names)]) from error
+        if len(names) != len(self.classes):
+            rule = f"must name {len(self.classes)} classes, as many as the model has; it names {len(names)}"
+            raise SpecError([SpecProblem(path, rule, own.names)])
+        return names
 
     def _build(self, form: ImageFormat) -> Classifier:
         build = import_module(self.network.model).build

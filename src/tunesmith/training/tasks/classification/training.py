@@ -26,18 +26,26 @@ class ClassificationTraining(Training[ImageBatch]):
         form: what its images look like.
         smoothing: the share of each label that is spread over all classes.
         l1: what the sum of all weights' sizes counts in the loss; biases and normalisation are left out.
+        penalised: the numbers of dimensions of the weights in that sum; None for all.
     """
 
-    def __init__(self, model: nn.Module, form: ImageFormat, smoothing: float, l1: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        form: ImageFormat,
+        smoothing: float,
+        l1: float = 0.0,
+        penalised: tuple[int, ...] | None = None,
+    ) -> None:
         super().__init__(model)
-        self._form, self._smoothing, self._l1 = form, smoothing, l1
+        self._form, self._smoothing, self._l1, self._penalised = form, smoothing, l1, penalised
 
     def forward(self, batch: ImageBatch) -> dict[str, Tensor]:
         """The loss of a batch; its labels are indices, or weights of classes."""
         logits = self.model(batch.images)
         loss = cross_entropy(logits, batch.labels, label_smoothing=self._smoothing)
         if self._l1:
-            loss = loss + l1_penalty(self.model, self._l1)
+            loss = loss + l1_penalty(self.model, self._l1, self._penalised)
         return {"loss": loss}
 
     def preview(self, batch: ImageBatch) -> Tensor | None:

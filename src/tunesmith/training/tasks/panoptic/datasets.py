@@ -17,8 +17,9 @@ from tunesmith.data.panoptic_data import PanopticData
 from tunesmith.data.pulled import PulledFolder
 from tunesmith.data.types import DatasetFormat
 from tunesmith.networks.layers.masker import Entry
-from tunesmith.networks.panoptic import Mode, Reading
+from tunesmith.networks.panoptic import Mode, Reading, Use
 from tunesmith.protocol import DatasetInput
+from tunesmith.training.engine.weights import workspace_file
 from tunesmith.training.run import Run
 from tunesmith.training.tasks.datasets import fetched
 from tunesmith.training.tasks.segmentation.labels import distinct_colours
@@ -140,7 +141,7 @@ class InstanceSet(Annotated):
         return Segments(stacked, found.category_of[part], found.crowd[part])
 
 
-def open_annotated(run: Run, dataset: DatasetInput, reading: Reading, mode: Mode) -> Annotated:
+def open_annotated(run: Run, dataset: DatasetInput, use: Use, mode: Mode) -> Annotated:
     """A dataset with segments, fetched first if its copy is not here.
 
     Raises:
@@ -154,15 +155,16 @@ def open_annotated(run: Run, dataset: DatasetInput, reading: Reading, mode: Mode
             f"one in the format {DatasetFormat.COCO_PANOPTIC} or {DatasetFormat.COCO}."
         )
     folder = fetched(run, dataset).folder
-    if _has_segments(dataset, reading):
-        return PanopticSet(dataset.name, PanopticData.open(folder), things_only=mode == "instance")
+    if _has_segments(dataset, use.reading):
+        return PanopticSet(dataset.name, _panoptic(run, folder, use), things_only=mode == "instance")
     files = PulledFolder(folder).files
-    named = next((files / name for name in _NAMES if (files / name).is_file()), None)
+    own = next((files / name for name in _NAMES if (files / name).is_file()), None)
+    named = _named(run, use, "label_map") or own
     try:
         entries = read_label_map(named) if named else ()
     except FileFlawError as flaw:
         raise DatasetError(str(flaw)) from flaw
-    return InstanceSet(dataset.name, CocoData.open(folder, masks=True), entries)
+    return InstanceSet(dataset.name, _instances(run, folder, use, masks=True), entries)
 
 
 def coloured(entries: Sequence[LabelEntry]) -> tuple[Entry, ...]:
@@ -174,7 +176,7 @@ def coloured(entries: Sequence[LabelEntry]) -> tuple[Entry, ...]:
     )
 
 
-def listed_images(run: Run, dataset: DatasetInput, reading: Reading) -> list[Listed]:
+def listed_images(run: Run, dataset: DatasetInput, use: Use) -> list[Listed]:
     """The images of a dataset, whatever is known of them. It is fetched first if its copy is not here.
 
     Raises:
@@ -183,15 +185,32 @@ def listed_images(run: Run, dataset: DatasetInput, reading: Reading) -> list[Lis
         StorageError: it cannot be fetched.
     """
     folder = fetched(run, dataset).folder
-    if _has_segments(dataset, reading):
-        return _panoptic_images(PanopticData.open(folder))
+    if _has_segments(dataset, use.reading):
+        return _panoptic_images(_panoptic(run, folder, use))
     if dataset.format in (DatasetFormat.COCO_PANOPTIC, DatasetFormat.COCO):
-        return _instance_images(CocoData.open(folder))
+        return _instance_images(_instances(run, folder, use))
     tree = image_tree(PulledFolder(folder).extracted / "images")
     return [
         Listed(path, path.relative_to(tree.root).as_posix(), index)
         for index, path in enumerate(tree.images(), start=1)
     ]
+
+
+def _panoptic(run: Run, folder: Path, use: Use) -> PanopticData:
+    annotations, label_map = (_named(run, use, kind) for kind in ("segments", "label_map"))
+    return PanopticData.open(folder, annotations=annotations, label_map=label_map)
+
+
+def _instances(run: Run, folder: Path, use: Use, *, masks: bool = False) -> CocoData:
+    return CocoData.open(folder, masks=masks, annotations=_named(run, use, "instances"))
+
+
+def _named(run: Run, use: Use, kind: str) -> Path | None:
+    """The file of the workspace that the spec puts in the place of a dataset's own."""
+    if kind not in use.files:
+        return None
+    path, key = use.files[kind]
+    return workspace_file(run, key, path)
 
 
 def _has_segments(dataset: DatasetInput, reading: Reading) -> bool:

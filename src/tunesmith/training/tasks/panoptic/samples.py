@@ -130,12 +130,12 @@ def samples_of(source: Annotated) -> list[MaskSample]:
 
 
 def _images(run: Run, dataset: DatasetInput, settings: MaskerSettings) -> list[MaskSample]:
-    listed = listed_images(run, dataset, settings.predict.reading)
+    listed = listed_images(run, dataset, settings.predict)
     return [MaskSample(one.path, one.name, one.image_id, one.size) for one in listed]
 
 
 def _open(run: Run, dataset: DatasetInput, settings: MaskerSettings, use: Use) -> Annotated:
-    return open_annotated(run, dataset, use.reading, settings.mode)
+    return open_annotated(run, dataset, use, settings.mode)
 
 
 def _require_classes(found: Annotated, wanted: tuple[str, ...], whose: str) -> None:

@@ -32,11 +32,15 @@ class Weights:
 
 @dataclass(frozen=True)
 class Predicting:
-    """How predicting goes: samples a step, loading processes, a sheet each so many batches."""
+    """How predicting goes: samples a step, loading processes, a sheet each so many batches.
+
+    `names` is a file of the workspace that names the classes in reports; empty for the model's own names.
+    """
 
     batch_size: int
     workers: int
     draw_every: int = 1
+    names: str = ""
 
 
 class Dialect(ABC):
@@ -46,6 +50,8 @@ class Dialect(ABC):
     """The name of the top-1 accuracy."""
     logistic = False
     """Whether the classifier is fitted once on frozen features."""
+    penalised: tuple[int, ...] | None = None
+    """The numbers of dimensions of the weights that a penalty is on; None for all."""
     smoothing = 0.0
     """The share of a label that is spread over all classes."""
     l1 = 0.0

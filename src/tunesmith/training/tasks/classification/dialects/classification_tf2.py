@@ -1,6 +1,7 @@
 """The spec of classification_tf2, as the task reads it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 from torch import Tensor
@@ -8,6 +9,7 @@ from torchvision.transforms import v2
 
 from tunesmith.networks.classification_tf2.spec import ClassificationTf2Spec
 from tunesmith.specs import SpecError, SpecProblem
+from tunesmith.specs.block import UNSET_PATH
 from tunesmith.specs.blocks.actions import Export
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, Precision, ScheduleSettings
 from tunesmith.training.tasks.augment import SMALLEST_CROP
@@ -18,6 +20,7 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _COLOURS = {"brightness": 0.3, "contrast": 0.3, "saturation": 0.3, "hue": 0.1}
 _OPTIMISERS = ("sgd", "adam", "rmsprop")
 _NOT_DECAYED = ("bias", "bn", "norm")
+_DIMENSIONS = {"conv2d": 4, "dense": 2}
 
 
 class Tf2Dialect(Dialect):
@@ -32,6 +35,8 @@ class Tf2Dialect(Dialect):
         self.keeps_head = spec.model.retain_head
         penalty = spec.train.reg_config
         self.l1 = penalty.weight_decay if penalty.type.lower() == "l1" else 0.0
+        if penalty.scope != type(penalty)().scope:
+            self.penalised = tuple(_DIMENSIONS[kind] for kind in penalty.scope if kind in _DIMENSIONS)
 
     @property
     def backbone(self) -> str:
@@ -97,14 +102,16 @@ class Tf2Dialect(Dialect):
             momentum=optim.momentum,
             betas=(optim.beta_1, optim.beta_2),
             skip_names=_NOT_DECAYED,
+            decayed=self.penalised,
             nesterov=optim.nesterov,
             eps=optim.epsilon,
             rho=optim.rho,
         )
 
     def schedule(self) -> ScheduleSettings:
-        """From the section train.lr_config."""
-        rate = self._spec.train.lr_config
+        """From the section train.lr_config, and train.optim_config.decay where it is set."""
+        rate, optim = self._spec.train.lr_config, self._spec.train.optim_config
+        decay = 0.0 if optim.decay == type(optim)().decay else optim.decay
         parameters: dict[str, Any]
         match rate.scheduler:
             case "cosine":
@@ -120,7 +127,7 @@ class Tf2Dialect(Dialect):
                         "gamma": 1 / rate.annealing_divider,
                     },
                 )
-        return ScheduleSettings(policy, parameters, warmup_share=rate.soft_start)
+        return ScheduleSettings(policy, parameters, warmup_share=rate.soft_start, decay=decay)
 
     def variation(self) -> Varied | None:
         """From the section dataset.augmentation."""
@@ -156,11 +163,12 @@ class Tf2Dialect(Dialect):
 
     def evaluating(self) -> Predicting:
         """From the section evaluate."""
-        return Predicting(self._spec.evaluate.batch_size, self._spec.evaluate.n_workers, draw_every=16)
+        own = self._spec.evaluate
+        return Predicting(own.batch_size, own.n_workers, draw_every=16, names=_named(own.classmap))
 
     def inferring(self) -> Predicting:
-        """From the section evaluate, for inference has no keys of its own."""
-        return self.evaluating()
+        """From the section evaluate, for inference has no such keys of its own."""
+        return replace(self.evaluating(), names=_named(self._spec.inference.classmap))
 
     def problems(self, classes: int) -> Iterator[SpecProblem]:
         """What single keys cannot show."""
@@ -176,6 +184,9 @@ class Tf2Dialect(Dialect):
         penalty = train.reg_config.type
         if penalty.lower() not in {"l1", "l2", "none", ""}:
             yield SpecProblem("train.reg_config.type", "must be L1, L2 or None", penalty)
+        if not set(train.reg_config.scope) <= set(_DIMENSIONS):
+            rule = f"must hold kinds of layers: {', '.join(_DIMENSIONS)}"
+            yield SpecProblem("train.reg_config.scope", rule, train.reg_config.scope)
         if train.batch_size_per_gpu < 1:
             yield SpecProblem("train.batch_size_per_gpu", "must be at least 1", train.batch_size_per_gpu)
         rate = train.lr_config
@@ -187,6 +198,10 @@ class Tf2Dialect(Dialect):
         for key in ("beta_1", "beta_2"):
             if (beta := getattr(train.optim_config, key)) >= 1:
                 yield SpecProblem(f"train.optim_config.{key}", "must be from 0 to below 1", beta)
+
+
+def _named(key: str) -> str:
+    return "" if key == UNSET_PATH else key
 
 
 DIALECT = Tf2Dialect

@@ -1,13 +1,13 @@
 """Which metric chooses the best checkpoint, and which way it gets better."""
 
-from tunesmith.networks import Network
+from tunesmith.networks.base import Network
 from tunesmith.protocol import Direction, MetricGoal
 
 _LESS_IS_BETTER = ("loss", "fid", "error", "rmse", "mse", "mae", "perplexity")
 
 
 def metric_goal(metric: str, network: Network) -> MetricGoal:
-    """The goal of an experiment's jobs; "kpi" stands for the network's own metric."""
+    """The metric of an experiment, or of a job's specs, as a goal; "kpi" stands for the network's own."""
     if metric in {"kpi", network.metric}:
         return _goal(network.metric, minimize=network.minimize)
     words = metric.lower().replace("-", "_").replace(" ", "_").split("_")
