@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 from tests.live_server import Server
-from tests.training.boxes import SMALL_BOXES, write_boxed_scenes
+from tests.training.boxes import QUICK, write_boxed_scenes
 from tests.training.jobs import nested
 
 from tunesmith.client import Client
 from tunesmith.client.models import Job
 
-SPECS = nested(SMALL_BOXES | {"train.num_epochs": 10, "train.validation_interval": 5})
+LONG = {"train.num_epochs": 8, "train.optim.lr_steps": [6], "train.validation_interval": 4}
+SPECS = nested(QUICK["rtdetr"] | LONG)
 
 
 def test_rtdetr_goes_from_login_to_boxes(own_server: Server, tmp_path: Path):

@@ -62,6 +62,14 @@ _DEFORMABLE = {
 SMALL = {"rtdetr": SMALL_BOXES, "deformable_detr": _DEFORMABLE, "dino": _DEFORMABLE | {"model.dn_number": 20}}
 """Specs that train within seconds, by network."""
 
+_TWO_MAPS = {"model.return_interm_indices": [1, 2], "model.num_feature_levels": 2}
+QUICK = {
+    "rtdetr": SMALL_BOXES | _TWO_MAPS | {"model.use_encoder_idx": [1]},
+    "deformable_detr": _DEFORMABLE | _TWO_MAPS,
+    "dino": SMALL["dino"] | _TWO_MAPS,
+}
+"""The same with two maps, which are enough for the few sizes of digits, for models that have to learn."""
+
 
 def write_boxed_scenes(
     folder: Path, count: int, split: str = "train", seed: int = 0, masks: MaskKind | None = None

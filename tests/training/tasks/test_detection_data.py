@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from tests.training.boxes import COCO
 from tests.training.jobs import Bench
+from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from tunesmith.data.errors import DatasetError
 from tunesmith.data.scenes import archive, compose, write_scenes
@@ -24,6 +25,8 @@ from tunesmith.training.tasks.detection.samples import (
     labelled_samples,
     training_samples,
 )
+from tunesmith.training.tasks.detection.settings import inputs_as
+from tunesmith.training.tasks.image_format import ImageFormat
 
 PLAIN = Inputs(training=(Resize(64, 96),), evaluation=Resize(64, 96))
 
@@ -197,6 +200,14 @@ def test_an_image_that_keeps_its_aspect_is_filled_up_and_boxes_lead_back(own):
     assert batch.images[0, :, 64:].abs().sum() == 0
     assert batch.frames.tolist() == [[96, 96]]
     torch.testing.assert_close(batch.targets()[0]["boxes"], torch.tensor([[0.75, 0.5, 0.5, 1 / 3]]))
+
+
+def test_a_graph_of_grey_images_of_its_own_size_is_given_such(own):
+    run = job(own, scenes(own, "some", 2))
+    asked = inputs_as(PLAIN, ImageFormat(32, 48, (0.5,), (0.25,)))
+    colour = batch_of(run, inputs_as(PLAIN, ImageFormat(32, 48, PLAIN.mean, PLAIN.std))).images
+    grey = (rgb_to_grayscale(colour) - 0.5) / 0.25
+    torch.testing.assert_close(batch_of(run, asked).images, grey, atol=0.03, rtol=0)  # whole grey values
 
 
 def test_what_was_filled_up_can_be_marked(own):

@@ -49,8 +49,9 @@ class Dino(Teachable):
     def look(self, images: Tensor) -> Seen:
         """Images (batch, 3, height, width) to predictions. What is 0 right and below fills images up."""
         memory = self._remember(images)
-        logits, boxes = self._decode(memory, self.queries(memory), None)
-        return Seen(Predictions(logits[:, -1], memory.of_input(boxes[:, -1])), memory.maps())
+        queries = self.queries(memory)
+        logits, boxes = self._decode(memory, queries, None)
+        return _seen(memory, queries, logits[:, -1], boxes[:, -1])
 
     def losses(
         self,
@@ -68,7 +69,7 @@ class Dino(Teachable):
         logits, boxes = self._decode(memory, queries, noise)
         facts = noise.facts if noise else None
         whole = layer_inputs(logits, boxes, facts, auxiliary=self._spec.aux_loss, always_restored=True)
-        watch(Seen(Predictions(whole["logits"], memory.of_input(whole["pred_boxes"])), memory.maps()))
+        watch(_seen(memory, queries, whole["logits"], whole["pred_boxes"]))
         losses: dict[str, Tensor] = self._criterion[0](whole, wanted)
         if queries.proposals:
             losses |= self._proposed(queries.proposals, wanted)
@@ -114,6 +115,13 @@ class Dino(Teachable):
             for name, value in losses.items()
             if not boxless or name not in ("loss_bbox", "loss_giou")
         }
+
+
+def _seen(memory: Memory, queries: Queries, logits: Tensor, boxes: Tensor) -> Seen:
+    places = queries.places
+    if places:
+        places = Predictions(places.logits, memory.of_input(places.boxes))
+    return Seen(Predictions(logits, memory.of_input(boxes)), memory.maps(), places)
 
 
 def build(

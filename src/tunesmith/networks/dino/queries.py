@@ -22,11 +22,13 @@ class Queries(NamedTuple):
         content: (batch, queries, width).
         boxes: (batch, queries, 4), shares of the image.
         proposals: the encoder's predictions that they begin with; None where places are learnt.
+        places: those of every place of the encoder's maps; None where places are learnt.
     """
 
     content: Tensor
     boxes: Tensor
-    proposals: Predictions | None
+    proposals: Predictions | None = None
+    places: Predictions | None = None
 
 
 class Proposed(nn.Module):
@@ -51,12 +53,13 @@ class Proposed(nn.Module):
         sure = logits.amax(dim=-1).masked_fill(~fit[..., 0], float("-inf"))
         count = min(self._count, sure.shape[1])
         chosen = sure.topk(count, dim=1).indices[..., None]
-        logits, boxes = _at(logits, chosen), _at(boxes, chosen).sigmoid()
+        everywhere = Predictions(logits, boxes.sigmoid())
+        logits, boxes = (_at(part, chosen) for part in everywhere[:2])
         if self.content is not None:
             content = self.content.weight[:count].expand(logits.shape[0], -1, -1)
         else:
             content = _at(features, chosen).detach()
-        return Queries(content, boxes.detach(), Predictions(logits, boxes))
+        return Queries(content, boxes.detach(), Predictions(logits, boxes), everywhere)
 
 
 class Learnt(nn.Module):
@@ -78,7 +81,7 @@ class Learnt(nn.Module):
         elif places.shape[1] == 2:
             places = torch.cat([places, torch.full_like(places, self._fixed)], dim=1)
         content = self.content.weight.expand(batch, -1, -1)
-        return Queries(content, places.sigmoid().expand(batch, -1, -1), None)
+        return Queries(content, places.sigmoid().expand(batch, -1, -1))
 
 
 def _contents(model: Model) -> nn.Embedding:

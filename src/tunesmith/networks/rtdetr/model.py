@@ -46,8 +46,7 @@ class RtDetr(Teachable):
         """Images (batch, 3, height, width), sides multiples of 32, to predictions."""
         found = self._run(images, None)
         logits, boxes = found.intermediate_logits, found.intermediate_reference_points
-        predictions = Predictions(logits[:, self._layer], boxes[:, self._layer])
-        return Seen(predictions, tuple(found.encoder_last_hidden_state))
+        return _seen(found, Predictions(logits[:, self._layer], boxes[:, self._layer]))
 
     def losses(
         self,
@@ -64,8 +63,7 @@ class RtDetr(Teachable):
             auxiliary=self.net.config.auxiliary_loss,
             proposals=(found.enc_topk_logits, found.enc_topk_bboxes),
         )
-        predictions = Predictions(whole["logits"], whole["pred_boxes"])
-        watch(Seen(predictions, tuple(found.encoder_last_hidden_state)))
+        watch(_seen(found, Predictions(whole["logits"], whole["pred_boxes"])))
         losses: dict[str, Tensor] = self._criterion[0](whole, list(targets))
         # Distributed training wants every weight in every step, also if no box is there to add noise to.
         if found.denoising_meta_values is None and self.net.config.num_denoising > 0:
@@ -97,6 +95,11 @@ class RtDetr(Teachable):
             for project, (one, _) in zip(self.net.encoder_input_proj, self.net.backbone(images), strict=True)
         ]
         return self.net(images, inputs_embeds=_Maps(self.foundation(images, maps)), labels=labels)
+
+
+def _seen(found: Any, predictions: Predictions) -> Seen:
+    places = Predictions(found.enc_outputs_class, found.enc_outputs_coord_logits.sigmoid())
+    return Seen(predictions, tuple(found.encoder_last_hidden_state), places)
 
 
 class _Maps(list[Tensor]):

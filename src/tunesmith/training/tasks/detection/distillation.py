@@ -1,13 +1,14 @@
 """What trains a detector with a larger one beside it (DETRDistill, Chang et al. 2023, arXiv 2211.10156)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.functional import interpolate
-from torchvision.ops import box_convert, generalized_box_iou
+from torchvision.ops import box_convert, generalized_box_iou_loss
 
 from tunesmith.networks.detection import Distilling
 from tunesmith.networks.layers.detector import Predictions, Seen, Target, Teachable
@@ -17,7 +18,7 @@ from tunesmith.training.tasks.detection.training import DetectionTraining
 from tunesmith.training.tasks.distilling import Taught
 from tunesmith.training.tasks.image_format import ImageFormat
 
-_BELIEVED = 0.1  # the least confidence of what a teacher is asked about
+_BELIEVED = 0.1  # the least confidence of places that a teacher is asked about
 _BOXES, _OVERLAP = 5.0, 2.0  # weights of L1 and of generalised IoU, as in the losses of the DETR family
 
 Compare = Callable[[Tensor, Tensor], Tensor]
@@ -26,10 +27,10 @@ Compare = Callable[[Tensor, Tensor], Tensor]
 class Distillation(Taught[DetectionBatch]):
     """A student's own loss, and how far it is from its teacher.
 
-    KL, CE, L1 and L2 compare predictions: what the teacher finds is matched with the student's candidates as
-    objects are, and classes and boxes are held against one another, each by the teacher's confidence. FD
-    (smooth L1) and CS (cosine) compare the encoder's maps; where they differ in width, a convolution that
-    learns along leads from one to the other.
+    KL, CE, L1 and L2 compare predictions, classes and boxes, each by the teacher's confidence: those of the
+    candidates that are matched with the same object, and those of the encoders, place by place. FD (smooth
+    L1) and CS (cosine) compare the encoder's maps; where they differ in width, a convolution that learns
+    along leads from one to the other.
 
     Args:
         training: of the student alone.
@@ -60,36 +61,58 @@ class Distillation(Taught[DetectionBatch]):
         own = cast("DetectionTraining", self.own).losses(batch, seen.append)
         with torch.no_grad():
             taught = cast("Teachable", self.teacher).look(self._adapt(batch.images))
-        apart = self._apart(seen[0], taught)
+        apart = self._apart(seen[0], taught, batch.targets())
         return own | {"loss": own["loss"] + self._how.weight * apart, "teacher": apart}
 
-    def _apart(self, student: Seen, teacher: Seen) -> Tensor:
+    def _apart(self, student: Seen, teacher: Seen, targets: list[Target]) -> Tensor:
         if self._how.kind in _OF_FEATURES:
             compare = _OF_FEATURES[self._how.kind]
             pairs = zip(self.bridges, student.features, teacher.features, strict=True)
             return torch.stack([compare(bridge(one), _sized(two, one)) for bridge, one, two in pairs]).mean()
-        return self._predicted_apart(student.predictions, teacher.predictions)
+        found = self._found_apart(student.predictions, teacher.predictions, targets)
+        return found + self._placed_apart(student, teacher)
 
-    def _predicted_apart(self, student: Predictions, teacher: Predictions) -> Tensor:
-        most = student.logits.shape[1]
-        taught = [
-            _believed(logits, boxes, most=most)
-            for logits, boxes in zip(teacher.logits, teacher.boxes, strict=True)
+    def _found_apart(self, student: Predictions, teacher: Predictions, targets: list[Target]) -> Tensor:
+        """What both predict for each object.
+
+        A teacher finds most objects several times, once with more confidence than the others. This one alone
+        is a model: asked for all, a student learns what its own loss teaches it not to do.
+        """
+        matcher = cast("Teachable", self.model).matcher
+        matched = [
+            matcher({"logits": one.logits.float(), "pred_boxes": one.boxes.float()}, targets)
+            for one in (student, teacher)
         ]
-        given = {"logits": student.logits.float(), "pred_boxes": student.boxes.float()}
-        wanted: list[Target] = [
-            {"boxes": one.boxes, "class_labels": one.logits.argmax(dim=-1)} for one in taught
-        ]
-        matched = cast("Teachable", self.model).matcher(given, wanted)
-        answers = [_rows(part, [mine for mine, _ in matched]) for part in given.values()]
-        chosen = [its for _, its in matched]
-        parts = ([one.logits for one in taught], [one.boxes for one in taught])
-        asked = [_rows(part, chosen) for part in parts]
-        if not len(asked[0]):
-            return answers[0].sum()
-        trust = asked[0].sigmoid().amax(dim=-1)
-        classes = _OF_LOGITS[self._how.kind](answers[0], asked[0]).sum(dim=-1)
-        return (trust * (classes + _boxes_apart(answers[1], asked[1]))).sum() / trust.sum()
+        chosen = [_same_objects(mine, its) for mine, its in zip(*matched, strict=True)]
+        answers, asked = (
+            Predictions(_rows(one.logits, rows), _rows(one.boxes, rows))
+            for one, rows in zip((student, teacher), zip(*chosen, strict=True), strict=True)
+        )
+        return self._answers_apart(answers, asked)
+
+    def _placed_apart(self, student: Seen, teacher: Seen) -> Tensor:
+        """What the encoders take for objects, place by place, on the maps that both have."""
+        mine, its = student.places, teacher.places
+        count = _shared_places(student.features, teacher.features)
+        if mine is None or its is None or not count:
+            return student.predictions.logits.new_zeros(())
+        answers, asked = (
+            Predictions(one.logits[:, :count].flatten(0, 1), one.boxes[:, :count].flatten(0, 1))
+            for one in (mine, its)
+        )
+        return self._answers_apart(answers, asked)
+
+    def _answers_apart(self, student: Predictions, teacher: Predictions) -> Tensor:
+        """Logits (n, classes) and boxes (n, 4), by the teacher's confidence; 0 where it has none."""
+        trust = teacher.logits.float().sigmoid().amax(dim=-1)
+        sure = trust >= _BELIEVED
+        if not sure.any():
+            return 0.0 * student.logits.sum()
+        (mine, my_boxes), (its, its_boxes) = (
+            (one.logits[sure].float(), one.boxes[sure].float()) for one in (student, teacher)
+        )
+        classes = _OF_LOGITS[self._how.kind](mine, its).sum(dim=-1)
+        return (trust[sure] * (classes + _boxes_apart(my_boxes, its_boxes))).sum() / trust[sure].sum()
 
 
 def renormalised(student: ImageFormat, teacher: ImageFormat) -> Callable[[Tensor], Tensor]:
@@ -130,17 +153,16 @@ def _require_as_many_maps(student: Teachable, teacher: Teachable) -> None:
         raise SpecError([SpecProblem("distill.loss_type", rule, "features")])
 
 
-def _believed(logits: Tensor, boxes: Tensor, *, most: int) -> Predictions:
-    """What a teacher finds in one image with some confidence, the surest first."""
-    logits, boxes = logits.float(), boxes.float()
-    sure, rows = logits.sigmoid().amax(dim=-1).sort(descending=True)
-    chosen = rows[sure >= _BELIEVED][:most]
-    return Predictions(logits[chosen], boxes[chosen])
+def _same_objects(mine: tuple[Tensor, Tensor], its: tuple[Tensor, Tensor]) -> tuple[list[int], list[int]]:
+    """Of candidates and the objects they are, by student and by teacher, those of objects of both."""
+    one, two = (dict(zip(objects.tolist(), rows.tolist(), strict=True)) for rows, objects in (mine, its))
+    both = sorted(one.keys() & two.keys())
+    return [one[key] for key in both], [two[key] for key in both]
 
 
-def _rows(parts: Iterable[Tensor], chosen: Sequence[Tensor]) -> Tensor:
+def _rows(part: Tensor, chosen: Sequence[list[int]]) -> Tensor:
     """Some candidates of each image, one after another."""
-    return torch.cat([one[rows.to(one.device)] for one, rows in zip(parts, chosen, strict=True)])
+    return torch.cat([image[rows] for image, rows in zip(part, chosen, strict=True)])
 
 
 def _sized(teacher: Tensor, student: Tensor) -> Tensor:
@@ -149,11 +171,17 @@ def _sized(teacher: Tensor, student: Tensor) -> Tensor:
     return interpolate(teacher, student.shape[-2:], mode="bilinear", align_corners=False)
 
 
+def _shared_places(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> int:
+    """Places of the first maps, as far as these are of the same size."""
+    sizes = [(one.shape[-2:], two.shape[-2:]) for one, two in zip(student, teacher, strict=False)]
+    return sum(one.numel() for one, two in takewhile(lambda pair: pair[0] == pair[1], sizes))
+
+
 def _boxes_apart(student: Tensor, teacher: Tensor) -> Tensor:
     """By box (n,), of boxes (n, 4) by centre and size."""
     corners = [box_convert(boxes, "cxcywh", "xyxy") for boxes in (student, teacher)]
-    overlap = torch.diag(generalized_box_iou(*corners))
-    return _BOXES * (student - teacher).abs().sum(dim=-1) + _OVERLAP * (1 - overlap)
+    overlap = generalized_box_iou_loss(*corners)
+    return _BOXES * (student - teacher).abs().sum(dim=-1) + _OVERLAP * overlap
 
 
 def _kl(student: Tensor, teacher: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """A detector's settings as the training engine's."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
-from tunesmith.networks.detection import DetectorSettings, Kept, Predicting
+from tunesmith.networks.detection import DetectorSettings, Inputs, Kept, Predicting, Resize
 from tunesmith.specs import Block, SpecError, SpecProblem
 from tunesmith.specs.blocks import detection as blocks
 from tunesmith.training.engine.settings import LoopSettings, Precision
@@ -25,6 +26,29 @@ def image_format(settings: DetectorSettings) -> ImageFormat:
     """What images that are not varied look like to the model, where all of them have one size."""
     height, width = settings.inputs.size
     return ImageFormat(height, width, settings.inputs.mean, settings.inputs.std)
+
+
+def require_size(settings: DetectorSettings, width: int, height: int, section: str) -> None:
+    """Hold the size that a section of the spec asks for, in pixels, against the model's stride.
+
+    Raises:
+        SpecError: it cannot take images of that size.
+    """
+    problems = [
+        SpecProblem(f"{section}.{key}", f"must be a multiple of {settings.stride}", side)
+        for key, side in (("input_width", width), ("input_height", height))
+        if side % settings.stride
+    ]
+    if problems:
+        raise SpecError(problems)
+
+
+def inputs_as(inputs: Inputs, form: ImageFormat) -> Inputs:
+    """The same inputs in another size and normalisation, whatever the size of the images."""
+    sizing = inputs.evaluation
+    aspect = sizing.keep_aspect if isinstance(sizing, Resize) else True
+    sized = Resize(form.height, form.width, aspect)
+    return replace(inputs, evaluation=sized, padded=None, mean=form.mean, std=form.std)
 
 
 def loop(settings: DetectorSettings, spec: Block) -> LoopSettings:

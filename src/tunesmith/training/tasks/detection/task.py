@@ -8,12 +8,11 @@ from typing import Any, Self, cast
 from torch import Tensor, nn
 
 from tunesmith.networks import Network
-from tunesmith.networks.detection import DetectorSettings, Kept, Predicting, Resize
+from tunesmith.networks.detection import DetectorSettings, Kept, Predicting
 from tunesmith.networks.layers.detector import Criterion, Detector, Predictions, Teachable
-from tunesmith.specs import Block, SpecError, SpecProblem
+from tunesmith.specs import Block
 from tunesmith.specs.blocks.actions import OnnxExport
 from tunesmith.specs.blocks.train import CuDNN
-from tunesmith.training.engine.loading import Again, Source
 from tunesmith.training.engine.settings import LoopSettings, OptimizerSettings, ScheduleSettings
 from tunesmith.training.engine.training import Training
 from tunesmith.training.run import Run
@@ -21,8 +20,10 @@ from tunesmith.training.tasks.base import ExportPlan, Task, TrainingData, Work
 from tunesmith.training.tasks.detection import settings
 from tunesmith.training.tasks.detection.annotations import DetectionSample
 from tunesmith.training.tasks.detection.batches import DetectionBatch, DetectionSource, Images
+from tunesmith.training.tasks.detection.categories import category_ids, evaluated_classes
 from tunesmith.training.tasks.detection.distillation import Distillation, begin_as, renormalised
 from tunesmith.training.tasks.detection.drawing import colours_of
+from tunesmith.training.tasks.detection.epochs import training_data
 from tunesmith.training.tasks.detection.evaluation import EvaluationReport
 from tunesmith.training.tasks.detection.metrics import DetectionMeter
 from tunesmith.training.tasks.detection.predictions import InferenceReport, Showing
@@ -30,7 +31,6 @@ from tunesmith.training.tasks.detection.pretrained import fill_in
 from tunesmith.training.tasks.detection.records import open_records
 from tunesmith.training.tasks.detection.samples import (
     TrainingSamples,
-    balanced,
     images_to_predict,
     labelled_samples,
     samples_at_hand,
@@ -141,33 +141,7 @@ class Detection(Task[DetectionBatch]):
     def training_data(self) -> TrainingData[DetectionBatch]:
         """The images of the request, held in memory if they are few."""
         assert self._samples is not None  # noqa: S101 - for_training gave them
-        train, validation = self._samples.train, self._samples.validation
-        learning = self.settings.learning
-        if learning.dry_run:
-            self.run.note("train.is_dry_run: one batch is trained and validated.")
-            most = self.settings.batch_size
-            train, validation = train[:most], validation[:most]
-        if self.settings.balanced:
-            train = balanced(train)
-        learnt, measured = self._images(train), self._images(validation)
-        inputs = self.settings.inputs
-        counts = f"{len(train)} images to learn from, {len(validation)} to validate on"
-        return TrainingData(
-            train=self._epoch(DetectionSource(learnt, inputs, varied=True, masks=self.masks)),
-            plain=DetectionSource(learnt, inputs),
-            validation=DetectionSource(measured, inputs) if validation else None,
-            summary=f"{counts}, {len(self.classes)} classes",
-        )
-
-    def _epoch(self, source: DetectionSource) -> Source[DetectionBatch]:
-        """What an epoch shows."""
-        learning, whole = self.settings.learning, len(source)
-        if learning.one_batch:
-            self.run.note("The first batch is learnt again and again.")
-            return Again(source, min(self.settings.batch_size, whole), learning.examples or whole)
-        if learning.examples and learning.examples > whole:
-            return Again(source, whole, learning.examples)
-        return source
+        return training_data(self.run, self.settings, self._samples, masks=self.masks)
 
     def training(self, model: nn.Module) -> Training[DetectionBatch]:
         """The detector's own losses; what the spec freezes does not learn."""
@@ -218,7 +192,7 @@ class Detection(Task[DetectionBatch]):
     def export_plan(self, weights: dict[str, Tensor], spec: Block) -> ExportPlan:
         """The detector as a graph, of the size and channels that the job asks for."""
         given = graph_input(self.form, self.export_settings(spec))
-        self._require_size(given.width, given.height, "export")
+        settings.require_size(self.settings, given.width, given.height, "export")
         model = self.shaped(self.build(size=(given.height, given.width)))
         load_resized(model, weights, given)
         boxes = "centre x, centre y, width, height as shares of the input; the class scores are sigmoids"
@@ -259,7 +233,7 @@ class Detection(Task[DetectionBatch]):
             self._kept(own), colours_of(self.classes, own.colours), own.outline, own.folders, own.labels
         )
         report = InferenceReport(
-            samples, self.classes, _category_ids(samples, self.classes), showing, self.run.results
+            samples, self.classes, category_ids(samples, self.classes), showing, self.run.results
         )
         source = self._source(samples, self._asked(own, "inference"), tolerant=True)
         return Work(source, report, own.batch_size, own.workers)
@@ -276,17 +250,7 @@ class Detection(Task[DetectionBatch]):
         self, samples: list[DetectionSample], form: ImageFormat | None = None, *, tolerant: bool = False
     ) -> DetectionSource:
         """The samples as the model, or a graph of it, takes them."""
-        inputs = self.settings.inputs
-        if form:
-            sizing = inputs.evaluation
-            aspect = sizing.keep_aspect if isinstance(sizing, Resize) else True
-            inputs = replace(
-                inputs,
-                evaluation=Resize(form.height, form.width, aspect),
-                padded=None,
-                mean=form.mean,
-                std=form.std,
-            )
+        inputs = settings.inputs_as(self.settings.inputs, form) if form else self.settings.inputs
         return DetectionSource(Images(samples), inputs, tolerant=tolerant)
 
     def _asked(self, own: Predicting, section: str) -> ImageFormat | None:
@@ -295,45 +259,11 @@ class Detection(Task[DetectionBatch]):
             return self._graph_form
         form = self.form
         asked = replace(form, width=own.width or form.width, height=own.height or form.height)
-        self._require_size(asked.width, asked.height, section)
+        settings.require_size(self.settings, asked.width, asked.height, section)
         return asked
-
-    def _require_size(self, width: int, height: int, section: str) -> None:
-        stride = self.settings.stride
-        problems = [
-            SpecProblem(f"{section}.{key}", f"must be a multiple of {stride}", side)
-            for key, side in (("input_width", width), ("input_height", height))
-            if side % stride
-        ]
-        if problems:
-            raise SpecError(problems)
-
-    def _images(self, samples: list[DetectionSample]) -> Images:
-        images = Images(samples)
-        images.hold(self.run.raise_if_stopped)
-        return images
 
     def _meter(self, samples: list[DetectionSample], kept: Kept) -> DetectionMeter:
         criterion: Criterion = self._module.criterion(self.spec, len(self.classes))
-        evaluated, names = self._evaluated(samples), self.settings.metric_names
+        evaluated = evaluated_classes(self.settings.evaluated, samples, self.classes)
+        names = self.settings.metric_names
         return self.meter_type(samples, self.classes, criterion, kept, evaluated, names)
-
-    def _evaluated(self, samples: list[DetectionSample]) -> list[int]:
-        """The indices of the classes that the spec evaluates, by the ids that the dataset gives them."""
-        if not self.settings.evaluated:
-            return []
-        source = samples[0].source if samples else None
-        ids = source.category_ids if source else tuple(range(1, len(self.classes) + 1))
-        names = source.classes if source else self.classes
-        if unknown := set(self.settings.evaluated) - set(ids):
-            rule = f"must hold ids of the dataset's categories: {', '.join(map(str, ids[:20]))}"
-            raise SpecError([SpecProblem("dataset.eval_class_ids", rule, sorted(unknown))])
-        chosen = sorted(set(self.settings.evaluated), key=ids.index)
-        return [self.classes.index(names[ids.index(one)]) for one in chosen]
-
-
-def _category_ids(samples: Sequence[DetectionSample], classes: Sequence[str]) -> list[int]:
-    """The ids that the samples' dataset gives the classes; counted from 1 where they are not its own."""
-    source = samples[0].source if samples else None
-    known = source is not None and source.classes == tuple(classes)
-    return list(source.category_ids) if source and known else list(range(1, len(classes) + 1))
