@@ -129,6 +129,7 @@ def test_a_training_goes_on_from_another_ones_weights(bench, detector, scenes):
         "train.optim.lr": 0.0,
         "train.optim.lr_backbone": 0.0,
         "train.freeze": ["backbone", "bert"],
+        "train.is_dry_run": True,
     }
     job = train(bench, scenes, keys)
     before = load_checkpoint(detector.results / "model_best.pth")["model"]
