@@ -10,15 +10,13 @@ from tunesmith.data.scenes import MaskKind, compose, write_scenes
 
 SIDE = 160
 DIGITS = (0, 1, 3, 4, 7)
-SMALL_SIDE, WORDED = 96, (0, 1, 7)
+WORDED = (0, 1, 7)
 _ENCODER = "encoders/untaught"
 
 
-def write_boxed(
-    folder: Path, digits: Sequence[int], train: int, masks: MaskKind | None = None, side: int = SIDE
-) -> None:
+def write_boxed(folder: Path, digits: Sequence[int], train: int, masks: MaskKind | None = None) -> None:
     """Scenes with boxes. Those to measure on show scans that no scene to learn from shows."""
-    size = (side, side)
+    size = (SIDE, SIDE)
     learnt = compose(train, digits=digits, size=size, seed=0)
     measured = compose(60, digits=digits, size=size, seed=2, split="val")
     for name, scenes in ((TRAINED, learnt), (MEASURED, measured)):
@@ -26,8 +24,8 @@ def write_boxed(
 
 
 def write_worded(folder: Path, masks: MaskKind | None = None) -> None:
-    """Small scenes of a few digits, and a text encoder of random weights in the workspace."""
-    write_boxed(folder, WORDED, 160, masks, SMALL_SIDE)
+    """Scenes of a few digits, and a text encoder of random weights in the workspace."""
+    write_boxed(folder, WORDED, 240, masks)
     write_encoder(folder / WORKSPACE / _ENCODER, width=64)
 
 
@@ -58,6 +56,7 @@ _DEFORMABLE = {
 }
 
 _WORDED = _DEFORMABLE | {
+    "model.backbone": "test_byobnet",
     "model.text_encoder_type": _ENCODER,
     "model.max_text_len": 32,
     "model.class_embed_bias": True,
@@ -65,16 +64,10 @@ _WORDED = _DEFORMABLE | {
     "model.enc_layers": 1,
     "model.num_feature_levels": 3,
     "model.return_interm_indices": [1, 2, 3],
-    "dataset.augmentation.scales": [SMALL_SIDE],
-    "dataset.augmentation.train_random_resize": [SMALL_SIDE],
-    "dataset.augmentation.train_random_crop_min": SMALL_SIDE,
-    "dataset.augmentation.train_random_crop_max": SMALL_SIDE,
-    "dataset.augmentation.random_resize_max_size": SMALL_SIDE,
-    "dataset.augmentation.test_random_resize": SMALL_SIDE,
-    "train.num_epochs": 18,
-    "train.optim.lr_steps": [14],
-    "train.validation_interval": 9,
-    "train.checkpoint_interval": 18,
+    "train.num_epochs": 24,
+    "train.optim.lr_steps": [19],
+    "train.validation_interval": 8,
+    "train.checkpoint_interval": 24,
     "train.precision": "fp32",
 }
 
@@ -178,7 +171,7 @@ CASES = (
     ),
     Case(
         network="grounding_dino",
-        data="160 scenes of 96 x 96 pixels: three digits by their names",
+        data="240 scenes of 160 x 160 pixels: three digits by their names",
         kind=("object_detection", "coco"),
         write=write_worded,
         specs=_WORDED,
@@ -187,7 +180,7 @@ CASES = (
     ),
     Case(
         network="mask_grounding_dino",
-        data="160 scenes of 96 x 96 pixels: three digits by their names, with masks",
+        data="240 scenes of 160 x 160 pixels: three digits by their names, with masks",
         kind=("segmentation", "coco"),
         write=partial(write_worded, masks="polygons"),
         specs=_WORDED,

@@ -15,13 +15,13 @@ from tunesmith.data.tfrecords import decode_example, read_records
 
 ACTION = "convert_efficientdet_tf2"
 PRUNING = {"prune.threshold": 0.9, "prune.equalization_criterion": "arithmetic_mean"}
-SPECS = nested(SMALL_ANCHORED | PRUNING | {"train.num_epochs": 2})
+SPECS = nested(SMALL_ANCHORED | PRUNING | {"train.num_epochs": 1})
 
 
 def test_datasets_are_converted_and_a_model_trained_pruned_and_exported(own_server: Server, tmp_path: Path):
     folder = own_server.root / "vision"
-    write_boxed_scenes(folder / "train", 32)
-    write_boxed_scenes(folder / "val", 8, "val")
+    write_boxed_scenes(folder / "train", 16)
+    write_boxed_scenes(folder / "val", 4, "val")
     with Client(own_server.url, org=own_server.org, api_key=own_server.api_key) as client:
         space = client.workspaces.create("vision", "self_hosted", {"path": str(folder)}).id
 
@@ -49,7 +49,7 @@ def test_datasets_are_converted_and_a_model_trained_pruned_and_exported(own_serv
         second = converted("val", first)
         client.jobs.download(first, tmp_path / "records")
         records = [one for path in (tmp_path / "records").rglob("*.tfrecord") for one in read_records(path)]
-        assert len(records) == 32
+        assert len(records) == 16
         assert "image/object/bbox/xmin" in decode_example(records[0])
         counts = first.job_details[first.id]["categorical"]
         assert counts[0]["metric"] == "num_objects"

@@ -10,8 +10,8 @@ ENCODER = "encoders/tiny-bert"
 SMALL_WORDS = SMALL["dino"] | {
     "model.text_encoder_type": ENCODER,
     "model.dn_number": 0,
-    "model.num_feature_levels": 3,
-    "model.return_interm_indices": [1, 2, 3],
+    "model.num_feature_levels": 2,
+    "model.return_interm_indices": [1, 2],
     "model.max_text_len": 32,
     "model.class_embed_bias": True,
     "model.log_scale": "auto",

@@ -27,11 +27,14 @@ CLASSES = [NAMES[digit] for digit in DIGITS]
 
 @pytest.fixture(scope="module")
 def scenes(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, DatasetInput]:
-    """Datasets to learn from (train) and to measure on (val)."""
+    """Datasets to learn from (train) and to measure on (val), and two for trainings that need not learn."""
     folder = tmp_path_factory.mktemp("anchored")
     write_boxed_scenes(folder / "train", 96)
     write_boxed_scenes(folder / "val", 24, "val")
-    return {name: bench.dataset(folder / name, f"anchored-{name}", COCO) for name in ("train", "val")}
+    write_boxed_scenes(folder / "few", 16, seed=3)
+    write_boxed_scenes(folder / "some", 4, "val", seed=3)
+    names = ("train", "val", "few", "some")
+    return {name: bench.dataset(folder / name, f"anchored-{name}", COCO) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,17 @@ def run(bench: Bench, scenes):
         request.setdefault("eval_dataset", scenes["val"])
         specs = SMALL_ANCHORED | (changes or {})
         return bench.run(action, specs, network=NETWORK, parent=parent, **request)
+
+    return ran
+
+
+@pytest.fixture(scope="module")
+def tried(run, scenes):
+    """Trains for one epoch of two steps, whatever comes of it."""
+
+    def ran(changes=None, **request) -> Finished:
+        datasets = {"train_datasets": (scenes["few"],), "eval_dataset": scenes["some"]}
+        return run("train", changes=changes, **(datasets | request))
 
     return ran
 
@@ -158,33 +172,33 @@ def test_predictions_are_drawn_and_listed(bench, run, detector, tmp_path):
     assert not (plain.results / "labels").exists()
 
 
-def test_a_training_begins_with_weights_of_the_workspace(run, detector):
+def test_a_training_begins_with_weights_of_the_workspace(tried, detector):
     prefix = detector.run.request.results.location.prefix
     keys = {"train.checkpoint": f"{prefix}/model_best.pth", "train.lr_schedule.learning_rate": 0.0}
     given = predicting_weights(load_checkpoint(detector.results / "model_best.pth"))
     for pattern, skipped in (("-predict*", r"_net\.predict\."), ("bn_rep", r"\.bn_rep\."), ("", "^$")):
-        job = run("train", changes=keys | {"train.skip_checkpoint_variables": pattern})
+        job = tried(keys | {"train.skip_checkpoint_variables": pattern})
         found = load_checkpoint(job.results / "model_latest.pth")["model"]
         for name, value in given.items():
             if name.endswith((".conv_pw.weight", ".bn.bias")) and name.startswith("class_net"):
                 taken = torch.equal(found[name], value)
                 assert taken != bool(re.search(skipped, name)), name
     with pytest.raises(SpecError, match=r"train\.skip_checkpoint_variables: must be a regular expression"):
-        run("train", changes=keys | {"train.skip_checkpoint_variables": "("})
+        tried(keys | {"train.skip_checkpoint_variables": "("})
 
 
-def test_an_epoch_may_show_fewer_images_or_more_or_one_batch(run):
+def test_an_epoch_may_show_fewer_images_or_more_or_one_batch(tried):
     def steps(**changes) -> int:
-        job = run("train", changes=changes)
+        job = tried(changes)
         return load_checkpoint(job.results / "model_latest.pth")["schedule"]["last_epoch"]
 
-    assert steps() == 12
-    assert steps(**{"train.num_examples_per_epoch": 20}) == 3
-    assert steps(**{"train.num_examples_per_epoch": 200}) == 25
-    assert steps(**{"dataset.use_fake_data": True, "train.num_examples_per_epoch": 16}) == 2
+    assert steps() == 2
+    assert steps(**{"train.num_examples_per_epoch": 8}) == 1
+    assert steps(**{"train.num_examples_per_epoch": 40}) == 5
+    assert steps(**{"dataset.use_fake_data": True, "train.num_examples_per_epoch": 24}) == 3
 
 
-def test_a_training_takes_the_record_files_of_a_conversion(bench, run, scenes):
+def test_a_training_takes_the_record_files_of_a_conversion(bench, tried, scenes):
     specs = {"dataset_convert.num_shards": 3}
     learnt, checked = (
         bench.run(
@@ -193,30 +207,29 @@ def test_a_training_takes_the_record_files_of_a_conversion(bench, run, scenes):
             network=NETWORK,
             train_datasets=(scenes[name],),
         )
-        for name in ("train", "val")
+        for name in ("few", "some")
     )
     keys = {
-        "dataset.train_tfrecords": [f"{learnt.run.request.results.location.prefix}/train-*"],
+        "dataset.train_tfrecords": [f"{learnt.run.request.results.location.prefix}/few-*"],
         "dataset.val_dirs": [checked.run.request.results.location.prefix],
     }
-    job = run("train", changes=keys, eval_dataset=None)
-    plain = run("train")
+    job, plain = tried(keys, eval_dataset=None), tried()
     for name in ("train_loss", "val_loss"):
         assert job.outcome["metrics"][name] == pytest.approx(plain.outcome["metrics"][name], rel=0.3)
     saved = load_checkpoint(job.results / "model_latest.pth")
-    assert saved["data"] == "96 images to learn from, 24 to validate on, 2 classes"
+    assert saved["data"] == "16 images to learn from, 4 to validate on, 2 classes"
     with pytest.raises(DatasetError, match=r"The workspace holds no file that fits results/none-\*"):
-        run("train", changes={"dataset.train_tfrecords": ["results/none-*"]})
+        tried({"dataset.train_tfrecords": ["results/none-*"]})
 
 
-def test_validation_begins_at_the_epoch_that_is_asked_for(run):
-    keys = {"train.num_epochs": 3, "evaluate.start_eval_epoch": 2, "train.num_examples_per_epoch": 16}
-    job = run("train", changes=keys)
+def test_validation_begins_at_the_epoch_that_is_asked_for(tried):
+    keys = {"train.num_epochs": 3, "evaluate.start_eval_epoch": 2, "train.num_examples_per_epoch": 8}
+    job = tried(keys)
     reported = [event for event in job.events if isinstance(event, Metrics) and event.epoch]
     assert [event.epoch for event in reported if "AP50" in event.values] == [2, 3]
 
 
-def test_a_training_starts_from_a_published_backbone(run, tmp_path):
+def test_a_training_starts_from_a_published_backbone(tried, tmp_path):
     entry = next(one for one in catalogue().values() if one.arch == NETWORK)
     torch.manual_seed(7)
     published = timm.create_model("tf_efficientnet_b0").state_dict()
@@ -230,8 +243,8 @@ def test_a_training_starts_from_a_published_backbone(run, tmp_path):
         folder=tmp_path / "model",
     )
     # A learning rate of nothing keeps what was loaded.
-    still = {"train.lr_schedule.learning_rate": 0.0, "train.num_examples_per_epoch": 16}
-    job = run("train", changes={"model.backbone": "", **dict(entry.defaults), **still}, base_models=(base,))
+    still = {"train.lr_schedule.learning_rate": 0.0, "train.num_examples_per_epoch": 8}
+    job = tried({"model.backbone": "", **dict(entry.defaults), **still}, base_models=(base,))
     hub.close()
     trained = load_checkpoint(job.results / "model_latest.pth")["model"]
     inner = "backbone.maps.net."

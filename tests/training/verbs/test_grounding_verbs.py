@@ -34,7 +34,7 @@ def scenes(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 @pytest.fixture(scope="module")
 def detector(bench: Bench, scenes) -> Finished:
     """A small model, trained until it is clearly good."""
-    changes = {"train.num_epochs": 10, "train.validation_interval": 10, "train.checkpoint_interval": 10}
+    changes = {"train.num_epochs": 8, "train.validation_interval": 8, "train.checkpoint_interval": 8}
     return train(bench, scenes, changes, train_datasets=(scenes["train"], scenes["captions"]))
 
 
@@ -129,6 +129,7 @@ def test_a_training_goes_on_from_another_ones_weights(bench, detector, scenes):
         "train.optim.lr": 0.0,
         "train.optim.lr_backbone": 0.0,
         "train.freeze": ["backbone", "bert"],
+        "train.is_dry_run": True,
     }
     job = train(bench, scenes, keys)
     before = load_checkpoint(detector.results / "model_best.pth")["model"]

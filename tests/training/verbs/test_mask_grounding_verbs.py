@@ -36,6 +36,16 @@ def detector(bench: Bench, scenes) -> Finished:
     return train(bench, scenes, changes)
 
 
+@pytest.fixture(scope="module")
+def exported(bench: Bench, detector: Finished, scenes) -> Finished:
+    return run(bench, "export", detector.parent("model_best.pth"), eval_dataset=scenes["val"])
+
+
+@pytest.fixture(scope="module")
+def engine(bench: Bench, exported: Finished, scenes) -> Finished:
+    return run(bench, "gen_trt_engine", exported.parent("model.onnx"), eval_dataset=scenes["val"])
+
+
 def train(bench: Bench, scenes, changes, **request) -> Finished:
     datasets = {"train_datasets": (scenes["train"],), "eval_dataset": scenes["val"]}
     return bench.run("train", KEYS | changes, network=NETWORK, **(datasets | request))
@@ -53,18 +63,26 @@ def test_it_learns_boxes_and_masks(detector):
     assert {"train_loss_mask", "train_loss_dice", "val_mAP50"} <= reported.values.keys()
 
 
-def test_a_graph_has_the_masks_and_measures_the_same(bench, detector, scenes):
-    exported = run(bench, "export", detector.parent("model_best.pth"), eval_dataset=scenes["val"])
+def test_a_graph_has_the_masks_and_measures_the_same(bench, detector, exported, scenes):
     assert exported.outcome["outputs"] == ["pred_logits", "pred_boxes", "pred_masks"]
+    compared = {(one["output"], one["batch_size"]) for one in exported.outcome["differences"]}
+    assert compared == {(name, size) for name in exported.outcome["outputs"] for size in (1, 3)}
     assert exported.outcome["onnx_max_abs_diff"] < 1e-2
     job = run(bench, "evaluate", exported.parent("model.onnx"), eval_dataset=scenes["val"])
     for name in ("bbox_val_mAP50", "segm_val_mAP50"):
         assert job.outcome["metrics"][name] == pytest.approx(detector.outcome["metrics"][name], abs=0.01)
 
 
-def test_predictions_outline_what_they_find(bench, detector, scenes):
-    changes = {"inference.conf_threshold": 0.2}
-    job = run(bench, "inference", detector.parent("model_best.pth"), changes, inference_dataset=scenes["val"])
+def test_an_engine_measures_as_its_graph_does(engine):
+    before, after = engine.outcome["accuracy"].values()
+    for name in ("bbox_val_mAP50", "segm_val_mAP50"):
+        assert after[name] == pytest.approx(before[name], abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "engine"])
+def test_predictions_outline_what_they_find(bench, detector, engine, scenes, kind):
+    parent = detector.parent("model_best.pth") if kind == "checkpoint" else engine.parent("model.engine")
+    job = run(bench, "inference", parent, {"inference.conf_threshold": 0.2}, inference_dataset=scenes["val"])
     whole = json.loads((job.results / "predictions.json").read_text())
     assert whole["annotations"]
     sizes = {one["id"]: (one["height"], one["width"]) for one in whole["images"]}

@@ -78,6 +78,7 @@ def waves(shares: Tensor, width: int, temperature: float = 10000) -> Tensor:
 
 def logit(shares: Tensor, eps: float = 1e-5) -> Tensor:
     """The inverse of the sigmoid, finite at 0 and 1."""
+    # torch's exporter turns a whole number into a tensor, and no clamp takes a number beside one.
     return torch.log(shares.clamp(eps, 1.0) / (1 - shares).clamp(eps, 1.0))
 
 
