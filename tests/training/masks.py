@@ -37,6 +37,9 @@ SMALL_MASKS: dict[str, Any] = {
 }
 """A spec of mask2former that trains within seconds on a few dozen scenes."""
 
+INLINE = {f"dataset.{use}.num_workers": 0 for use in ("train", "val", "test")}
+"""Without processes that load images: for few images they only cost their start."""
+
 
 def scenes_of(count: int, split: str = "train", seed: int = 0) -> list[Scene]:
     """Scenes with noughts and ones."""
