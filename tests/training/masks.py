@@ -18,7 +18,7 @@ SMALL_MASKS: dict[str, Any] = {
     "model.mask_former.hidden_dim": 64,
     "model.mask_former.dim_feedforward": 128,
     "model.mask_former.nheads": 4,
-    "model.mask_former.dec_layers": 3,
+    "model.mask_former.dec_layers": 2,
     "model.mask_former.num_object_queries": 12,
     "model.mask_former.train_num_points": 512,
     "dataset.train.batch_size": 8,

@@ -22,7 +22,7 @@ LEARNING = {"train.num_epochs": 2, "train.checkpoint_interval": 2, "train.valida
 FEW = 6
 
 # With every pixel of a small chance inside, there are loose parts to leave out.
-LOOSE = {"train.mask_thres": [0.1]}
+LOOSE = {"train.mask_thres": [0.03]}
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def unlabelled(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Datase
 def few(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> DatasetInput:
     """Enough to see that a training runs, and what it does with weights."""
     folder = tmp_path_factory.mktemp("few")
-    write_unlabelled_digits(folder, train=32, val=16, test=0)
+    write_unlabelled_digits(folder, train=32, val=16, test=1)
     return bench.dataset(folder, "few", SSL)
 
 
@@ -44,12 +44,12 @@ def pretrained(bench: Bench, unlabelled: DatasetInput) -> Finished:
 
 
 LEARNING = {
-    "train.num_epochs": 12,
+    "train.num_epochs": 6,
     "train.optim.lr": 2e-3,
     "train.mask_ratio": 0.5,
     "train.norm_pix_loss": False,
     "train.validation_interval": 1,
-    "train.checkpoint_interval": 12,
+    "train.checkpoint_interval": 6,
 }
 
 
@@ -83,9 +83,9 @@ def test_the_loss_halves_on_images_learnt_from_and_on_others(pretrained, measure
 
 def test_a_probe_is_fitted_where_folders_name_classes(measured):
     figures = json.loads((measured.results / "metrics.json").read_text())
-    assert figures["images"] == 120
+    assert figures["images"] == 200
     assert figures["probed_classes"] == [str(digit) for digit in range(10)]
-    assert measured.outcome["metrics"]["val_probe_acc"] > 0.4, "by chance it is 0.1"
+    assert measured.outcome["metrics"]["val_probe_acc"] > 0.3, "by chance it is 0.1"
 
 
 def test_every_form_of_the_model_measures_the_same(bench, pretrained, measured, exported, unlabelled):
@@ -142,7 +142,7 @@ def test_an_engine_has_the_loss_of_its_graph(bench, pretrained, exported, unlabe
 def tuned(bench: Bench, pretrained: Finished, unlabelled: DatasetInput) -> Finished:
     return bench.run(
         "train",
-        SMALL_MAE | TUNED | {"train.num_epochs": 8},
+        SMALL_MAE | TUNED | {"train.num_epochs": 12, "train.optim.lr": 3e-3},
         network="mae",
         train_datasets=(unlabelled,),
         eval_dataset=unlabelled,
