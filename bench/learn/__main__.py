@@ -31,7 +31,7 @@ def main(names: list[str]) -> int:
             with tempfile.TemporaryDirectory() as folder:
                 found += learn(case, Path(folder))
     sys.stdout.write(table(found))
-    figures = {one.name: {one.case.metric: one.value, "seconds": one.seconds} for one in found}
+    figures = {one.name: {one.metric: one.value, "seconds": one.seconds} for one in found}
     sys.stdout.write(json.dumps({"learn": figures}) + "\n")
     missed = [one.name for one in found if not one.enough]
     if missed:
@@ -48,7 +48,7 @@ def table(found: list[Learnt]) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {one.name} | {one.case.data} | {one.case.metric} | {one.value:.3f} | "
+        f"| {one.name} | {one.case.data} | {one.metric} | {one.value:.3f} | "
         f"{one.least:.2f} | {one.seconds:.0f} s |"
         for one in found
     ]

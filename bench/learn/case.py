@@ -34,6 +34,7 @@ class Case:
             bits; None for networks of which this is not shown.
         retraining: specs by dotted path that are others when what pruning left is trained.
         against: specs by dotted path of a second training, above whose metric it must be by that much.
+        halved: a metric of the evaluation of which at most half of the second training's may be left.
     """
 
     network: str
@@ -46,22 +47,34 @@ class Case:
     kept: float | None = None
     retraining: Mapping[str, Any] = field(default_factory=dict)
     against: Mapping[str, Any] | None = None
+    halved: str | None = None
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """What came of a case: the metric, what it must be, and the seconds that this took."""
+    """What came of a case: the metric, what it must be, and the seconds that this took.
+
+    Attributes:
+        model: what was done with it, if anything.
+        other: what was measured instead of the case's metric.
+    """
 
     case: Case
     value: float
     least: float
     seconds: float
     model: str = ""
+    other: str = ""
 
     @property
     def name(self) -> str:
         """The network, and what was done with its model."""
         return f"{self.case.network} {self.model}".strip()
+
+    @property
+    def metric(self) -> str:
+        """What was measured."""
+        return self.other or self.case.metric
 
     @property
     def enough(self) -> bool:
@@ -75,14 +88,24 @@ def learn(case: Case, folder: Path) -> list[Learnt]:
     began = time.monotonic()
     parent = _trained(case, folder)
     seconds = time.monotonic() - began
-    value = _measured(case, folder, parent)
+    figures = _figures(case, folder, parent)
     if case.against is not None:
-        other = replace(case, specs={**case.specs, **case.against})
-        value -= _measured(other, folder, _trained(other, folder))
-    whole = Learnt(case, value, case.least, seconds)
+        return _compared(case, folder, figures, seconds)
+    whole = Learnt(case, figures[case.metric], case.least, seconds)
     if case.kept is None:
         return [whole]
     return [whole, _halved(case, folder, parent, whole), _in_8_bits(case, folder, parent, whole)]
+
+
+def _compared(case: Case, folder: Path, figures: Mapping[str, float], seconds: float) -> list[Learnt]:
+    """What was gained over a second training, and what is left of its loss."""
+    other = replace(case, specs={**case.specs, **(case.against or {})})
+    before = _figures(other, folder, _trained(other, folder))
+    gained = [Learnt(case, figures[case.metric] - before[case.metric], case.least, seconds)]
+    if case.halved:
+        fallen = 1 - figures[case.halved] / before[case.halved]
+        gained.append(Learnt(case, fallen, 0.5, seconds, "loss", f"fall of {case.halved}"))
+    return gained
 
 
 def _halved(case: Case, folder: Path, parent: ParentInput, whole: Learnt) -> Learnt:
@@ -134,10 +157,14 @@ def _parent(run: Run, file: str) -> ParentInput:
 
 
 def _measured(case: Case, folder: Path, parent: ParentInput) -> float:
+    return _figures(case, folder, parent)[case.metric]
+
+
+def _figures(case: Case, folder: Path, parent: ParentInput) -> dict[str, float]:
     data = _dataset(case, folder, MEASURED)
     _, outcome = _job(case, folder, "evaluate", parent=parent, eval_dataset=data)
-    value: float = outcome["metrics"][case.metric]
-    return value
+    figures: dict[str, float] = outcome["metrics"]
+    return figures
 
 
 def _dataset(case: Case, folder: Path, name: str) -> DatasetInput:

@@ -5,7 +5,7 @@ from pathlib import Path
 from bench.learn.case import MEASURED, TRAINED, Case
 from tunesmith.data.digits import write_digits
 
-SIDE = 64
+SIDE = 128
 
 
 def write_unlabelled(folder: Path) -> None:
@@ -20,7 +20,7 @@ def write_unlabelled(folder: Path) -> None:
 CASES = (
     Case(
         network="mae",
-        data="1,097 digit scans of 64 x 64 pixels, without labels; gain over the untrained encoder",
+        data="1,097 digit scans of 128 x 128 pixels, without labels; gain over the untrained encoder",
         kind=("image_classification", "ssl"),
         write=write_unlabelled,
         specs={
@@ -35,16 +35,17 @@ CASES = (
             "dataset.augmentation.max_ratio": 1.0,
             "dataset.batch_size": 32,
             "dataset.num_workers_per_gpu": 0,
-            "train.mask_ratio": 0.5,
+            "train.mask_ratio": 0.75,
             "train.norm_pix_loss": False,
-            "train.num_epochs": 150,
-            "train.checkpoint_interval": 150,
-            "train.validation_interval": 50,
+            "train.num_epochs": 50,
+            "train.checkpoint_interval": 50,
+            "train.validation_interval": 25,
             "train.optim.lr": 2e-3,
             "train.optim.lr_scheduler": "cosine",
         },
         against={"train.num_epochs": 1, "train.optim.lr": 1e-12},
         metric="val_probe_acc",
         least=0.20,
+        halved="val_loss",
     ),
 )

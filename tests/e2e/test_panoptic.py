@@ -5,18 +5,18 @@ from pathlib import Path
 
 from tests.live_server import Server
 from tests.training.jobs import nested
-from tests.training.masks import SMALL_MASKS, write_panoptic_scenes
+from tests.training.masks import INLINE, SMALL_MASKS, write_panoptic_scenes
 
 from tunesmith.client import Client
 from tunesmith.client.models import Job
 
-SPECS = nested(SMALL_MASKS | {"train.num_epochs": 2, "train.validation_interval": 2})
+SPECS = nested(SMALL_MASKS | INLINE)
 
 
 def test_mask2former_goes_from_login_to_segments(own_server: Server, tmp_path: Path):
     folder = own_server.root / "vision"
-    write_panoptic_scenes(folder / "train", 24)
-    write_panoptic_scenes(folder / "val", 8, "val")
+    write_panoptic_scenes(folder / "train", 16)
+    write_panoptic_scenes(folder / "val", 4, "val")
     with Client(own_server.url, org=own_server.org, api_key=own_server.api_key) as client:
         space = client.workspaces.create("vision", "self_hosted", {"path": str(folder)}).id
         train_data, eval_data = (
@@ -47,4 +47,4 @@ def test_mask2former_goes_from_login_to_segments(own_server: Server, tmp_path: P
         assert abs(measured - details["key_metric"]) < 0.02
         client.jobs.download(done("inference", train), tmp_path / "found")
     (listed,) = (tmp_path / "found").rglob("panoptic.json")
-    assert len(json.loads(listed.read_text())["annotations"]) == 8
+    assert len(json.loads(listed.read_text())["annotations"]) == 4

@@ -10,7 +10,7 @@ from tunesmith.client.models import Job
 
 def test_fine_tuning_follows_pretraining(own_server: Server):
     folder = own_server.root / "vision"
-    write_unlabelled_digits(folder / "digits", train=200, val=60, test=20)
+    write_unlabelled_digits(folder / "digits", train=64, val=32, test=1)
     with Client(own_server.url, org=own_server.org, api_key=own_server.api_key) as client:
         space = client.workspaces.create("vision", "self_hosted", {"path": str(folder)}).id
         data = client.datasets.create(

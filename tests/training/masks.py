@@ -18,7 +18,7 @@ SMALL_MASKS: dict[str, Any] = {
     "model.mask_former.hidden_dim": 64,
     "model.mask_former.dim_feedforward": 128,
     "model.mask_former.nheads": 4,
-    "model.mask_former.dec_layers": 3,
+    "model.mask_former.dec_layers": 2,
     "model.mask_former.num_object_queries": 12,
     "model.mask_former.train_num_points": 512,
     "dataset.train.batch_size": 8,
@@ -36,6 +36,9 @@ SMALL_MASKS: dict[str, Any] = {
     "train.precision": "fp32",
 }
 """A spec of mask2former that trains within seconds on a few dozen scenes."""
+
+INLINE = {f"dataset.{use}.num_workers": 0 for use in ("train", "val", "test")}
+"""Without processes that load images: for few images they only cost their start."""
 
 
 def scenes_of(count: int, split: str = "train", seed: int = 0) -> list[Scene]:

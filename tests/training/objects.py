@@ -7,7 +7,7 @@ from tunesmith.data.scenes import compose, write_scenes
 BOXES = "segmentation default"
 DIGITS = (2, 4, 6, 7)
 SMALL_MAL = {
-    "model.arch": "timm/test_vit3",
+    "model.arch": "timm/test_vit",
     "model.mask_head_num_convs": 2,
     "model.mask_head_hidden_channel": 32,
     "model.mask_head_out_channel": 32,

@@ -16,7 +16,7 @@ SMALL_MAE = {
     "dataset.augmentation.max_scale": 1.0,
     "dataset.augmentation.min_ratio": 1.0,
     "dataset.augmentation.max_ratio": 1.0,
-    "dataset.batch_size": 32,
+    "dataset.batch_size": 16,
     "dataset.num_workers_per_gpu": 0,
     "train.num_epochs": 1,
     "train.optim.lr": 2e-3,
@@ -36,7 +36,7 @@ TUNED = {
 """Fine-tuning without what makes it slow to learn."""
 
 
-def write_unlabelled_digits(folder: Path, train: int = 600, val: int = 300, test: int = 40) -> None:
+def write_unlabelled_digits(folder: Path, train: int = 450, val: int = 200, test: int = 20) -> None:
     """Digits without a list of classes; they lie in folders of their names."""
     write_digits(folder, train=train, val=val, test=test, size=SIDE)
     (folder / "classes.txt").unlink()

@@ -25,7 +25,7 @@ BASE = SMALL_MAL | {
     "train.crf_value_high_thres": 0.8,
 }
 CHANGES: dict[str, Any] = {
-    "model.arch": "timm/test_vit",
+    "model.arch": "timm/test_vit3",
     "model.frozen_stages": [0],
     "model.mask_head_num_convs": 3,
     "model.mask_head_hidden_channel": 16,

@@ -18,20 +18,32 @@ from tunesmith.storage.locations import FolderStore
 from tunesmith.training.engine.checkpoints import load_checkpoint
 from tunesmith.training.tasks.datasets import fetched
 
-LEARNING = {"train.num_epochs": 2, "train.checkpoint_interval": 2}
+LEARNING = {"train.num_epochs": 2, "train.checkpoint_interval": 2, "train.validation_interval": 2}
+FEW = 6
+
+# With every pixel of a small chance inside, there are loose parts to leave out.
+LOOSE = {"train.mask_thres": [0.03]}
 
 
 @pytest.fixture(scope="module")
 def boxed(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> DatasetInput:
     folder = tmp_path_factory.mktemp("boxed")
-    write_objects(folder, 60, masks=False)
+    write_objects(folder, 48, masks=False)
     return bench.dataset(folder, "boxed", BOXES)
+
+
+@pytest.fixture(scope="module")
+def few(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> DatasetInput:
+    """Enough to see that a training runs, and what it does with weights."""
+    folder = tmp_path_factory.mktemp("few")
+    write_objects(folder, FEW, masks=False)
+    return bench.dataset(folder, "few", BOXES)
 
 
 @pytest.fixture(scope="module")
 def masked(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> DatasetInput:
     folder = tmp_path_factory.mktemp("masked")
-    write_objects(folder, 16, "val", masks=True)
+    write_objects(folder, 12, "val", masks=True)
     return bench.dataset(folder, "masked", BOXES)
 
 
@@ -65,16 +77,17 @@ def test_an_evaluation_measures_what_the_training_measured(bench, labeller, mask
     assert Image.open(job.results / "evaluation.png").size[0] > 300
 
 
+@pytest.fixture(scope="module")
+def plain(bench: Bench, labeller: Finished, masked: DatasetInput) -> Finished:
+    return run(bench, "evaluate", labeller.parent("model_best.pth"), LOOSE, eval_dataset=masked)
+
+
 @pytest.mark.parametrize(
     "key", ["use_teacher_test", "use_mixed_model_test", "use_flip_test", "comp_clustering"]
 )
-def test_every_way_of_making_masks_makes_others(bench, labeller, masked, key):
-    # With every pixel of a fair chance inside, there are loose parts to leave out.
-    threshold = {"train.mask_thres": [0.3]}
-    plain, other = (
-        run(bench, "evaluate", labeller.parent("model_best.pth"), changes | threshold, eval_dataset=masked)
-        for changes in ({}, {f"evaluate.{key}": True})
-    )
+def test_every_way_of_making_masks_makes_others(bench, labeller, masked, plain, key):
+    changes = LOOSE | {f"evaluate.{key}": True}
+    other = run(bench, "evaluate", labeller.parent("model_best.pth"), changes, eval_dataset=masked)
     assert other.outcome["metrics"]["mIoU"] != plain.outcome["metrics"]["mIoU"]
     assert other.outcome["metrics"]["mIoU"] > 0.3
 
@@ -87,7 +100,7 @@ def test_an_inference_writes_annotations_that_can_be_trained_on(bench, labeller,
     given = json.loads((tmp_path_of(masked) / "annotations.json").read_text())
     found = json.loads((job.results / "found.json").read_text())
     assert [one["bbox"] for one in found["annotations"]] == [one["bbox"] for one in given["annotations"]]
-    assert len(list((job.results / "overlays").iterdir())) == 16
+    assert len(list((job.results / "overlays").iterdir())) == 12
     (tmp_path / "images.tar.gz").write_bytes((tmp_path_of(masked) / "images.tar.gz").read_bytes())
     (tmp_path / "annotations.json").write_bytes((job.results / "found.json").read_bytes())
     again = bench.dataset(tmp_path, "labelled", BOXES)
@@ -102,35 +115,47 @@ def test_an_inference_writes_annotations_that_can_be_trained_on(bench, labeller,
     assert measured.outcome["metrics"]["mIoU"] > 0.9
 
 
-def test_boxes_alone_are_labelled_but_not_evaluated_on(bench, labeller, boxed):
-    job = run(bench, "inference", labeller.parent("model_best.pth"), inference_dataset=boxed)
-    assert job.outcome["images"] == 60
+def test_boxes_alone_are_labelled_but_not_evaluated_on(bench, labeller, few):
+    job = run(bench, "inference", labeller.parent("model_best.pth"), inference_dataset=few)
+    assert job.outcome["images"] == FEW
     assert "mIoU" not in job.outcome
     with pytest.raises(DatasetError, match="has no masks to evaluate on"):
-        run(bench, "evaluate", labeller.parent("model_best.pth"), eval_dataset=boxed)
+        run(bench, "evaluate", labeller.parent("model_best.pth"), eval_dataset=few)
 
 
-def test_without_masks_a_training_is_judged_by_its_loss(bench, boxed, masked):
-    specs = SMALL_MAL | {"dataset.load_mask": False, "dataset.min_obj_size": 1000.0}
-    job = bench.run("train", specs, network="mal", train_datasets=(boxed,), eval_dataset=masked)
+def test_without_masks_a_training_is_judged_by_its_loss(bench, few, masked):
+    specs = SMALL_MAL | {"dataset.load_mask": False}
+    job = bench.run("train", specs, network="mal", train_datasets=(few,), eval_dataset=masked)
     assert job.outcome["best_metric"]["name"] == "train_loss"
     assert "mIoU" not in job.outcome["metrics"]
 
 
-def test_a_training_begins_with_weights_of_the_workspace(bench, labeller, boxed):
+def test_a_training_begins_with_a_labeller_of_the_workspace(bench, labeller, few):
     prefix = labeller.run.request.results.location.prefix
     before = load_checkpoint(labeller.results / "model_best.pth")["model"]
-    published = timm.create_model("test_vit3").state_dict()
+    after = begun_with(bench, few, f"{prefix}/model_best.pth")
+    torch.testing.assert_close(after, before, rtol=0, atol=0)
+    weight = "net.blocks.0.attn.qkv.weight"
+    assert not torch.equal(after[f"student.{weight}"], after[f"teacher.{weight}"])
+
+
+def test_student_and_teacher_begin_with_an_encoder_of_the_workspace(bench, few):
+    published = timm.create_model("test_vit").state_dict()
     save_file(published, bench.workspace.path / "encoder.safetensors")
-    small = SMALL_MAL | {"train.lr": 0.0, "dataset.min_obj_size": 1000.0, "dataset.load_mask": False}
-    for file, weights in ((f"{prefix}/model_best.pth", before), ("encoder.safetensors", published)):
-        specs = small | {"train.pretrained_model_path": file}
-        job = bench.run("train", specs, network="mal", train_datasets=(boxed,))
-        after = load_checkpoint(job.results / "model_latest.pth")["model"]
-        name = "blocks.0.attn.qkv.weight"
-        wanted = weights[f"student.net.{name}"] if f"student.net.{name}" in weights else weights[name]
-        torch.testing.assert_close(after[f"student.net.{name}"], wanted, rtol=0, atol=0)
-        torch.testing.assert_close(after[f"teacher.net.{name}"], wanted, rtol=0, atol=1e-6)
+    after = begun_with(bench, few, "encoder.safetensors")
+    blocks = {name: weight for name, weight in published.items() if name.startswith("blocks.")}
+    for one in ("student", "teacher"):
+        found = {name: after[f"{one}.net.{name}"] for name in blocks}
+        torch.testing.assert_close(found, blocks, rtol=0, atol=0)
+
+
+def begun_with(bench: Bench, data: DatasetInput, file: str) -> dict[str, torch.Tensor]:
+    """The weights after a training in which neither student nor teacher moves."""
+    still = {"train.lr": 0.0, "model.teacher_momentum": 1.0}
+    specs = SMALL_MAL | still | {"train.pretrained_model_path": file}
+    job = bench.run("train", specs, network="mal", train_datasets=(data,))
+    found: dict[str, torch.Tensor] = load_checkpoint(job.results / "model_latest.pth")["model"]
+    return found
 
 
 def tmp_path_of(dataset: DatasetInput) -> Path:

@@ -11,6 +11,7 @@ from PIL import Image
 from tests.training.jobs import Bench, Finished
 from tests.training.masks import (
     DIGITS,
+    INLINE,
     INSTANCES,
     PANOPTIC,
     SIZE,
@@ -49,7 +50,8 @@ def instances(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Sets:
 @pytest.fixture(scope="module")
 def masker(bench: Bench, scenes: Sets) -> Finished:
     """A small model, trained until it is clearly good."""
-    return train(bench, scenes, {"train.num_epochs": 12, "train.validation_interval": 6})
+    keys = ("train.num_epochs", "train.validation_interval", "train.checkpoint_interval")
+    return train(bench, scenes, dict.fromkeys(keys, 9))
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +61,12 @@ def exported(bench: Bench, masker: Finished, scenes: Sets) -> Finished:
 
 def train(bench: Bench, sets: Sets, changes) -> Finished:
     datasets = {"train_datasets": (sets["train"],), "eval_dataset": sets["val"]}
-    return bench.run("train", SMALL_MASKS | changes, network="mask2former", **datasets)
+    return bench.run("train", SMALL_MASKS | INLINE | changes, network="mask2former", **datasets)
 
 
 def run(bench: Bench, action: str, parent, changes=None, **request) -> Finished:
     # The structure comes from the checkpoint: the job's own spec names another backbone.
-    specs = SMALL_MASKS | {"model.backbone.type": "swin"} | (changes or {})
+    specs = SMALL_MASKS | INLINE | {"model.backbone.type": "swin"} | (changes or {})
     return bench.run(action, specs, network="mask2former", parent=parent, **request)
 
 

@@ -40,10 +40,10 @@ class Decoder(nn.Module):
         """(batch, kept, given) at the places (batch, kept) to all patches: (batch, patches, outputs)."""
         tokens = self.embed(tokens)
         count = self._grid[0] * self._grid[1]
-        filled = self.mask_token.to(tokens.dtype).expand(len(tokens), count, -1)
+        filled = self.mask_token.to(tokens.dtype).expand(tokens.shape[0], count, -1)
         filled = filled.scatter(1, kept[..., None].expand(-1, -1, tokens.shape[-1]), tokens)
         if self._convolves:
-            maps = filled.transpose(1, 2).reshape(len(tokens), -1, *self._grid)
+            maps = filled.transpose(1, 2).reshape(tokens.shape[0], -1, *self._grid)
             filled = self.blocks(maps).flatten(2).transpose(1, 2)
         else:
             filled = self.blocks(filled + self.places)

@@ -65,7 +65,7 @@ class ViTEncoder(Encoder):
         if before:
             prefix = torch.cat(before, dim=1)
             prefix = prefix if net.no_embed_class else prefix + net.pos_embed[:, :front]
-            tokens = torch.cat([prefix.expand(len(images), -1, -1).to(tokens.dtype), tokens], dim=1)
+            tokens = torch.cat([prefix.expand(images.shape[0], -1, -1).to(tokens.dtype), tokens], dim=1)
         return cast("Tensor", net.norm(net.blocks(net.norm_pre(tokens))))[:, front:]
 
 
@@ -86,8 +86,8 @@ class HieraEncoder(Encoder):
         """See the base; of width sum(stages)."""
         net = self.net
         units = net.mask_spatial_shape[0] * net.mask_spatial_shape[1]
-        seen = torch.zeros(len(images), units, dtype=torch.bool, device=images.device).scatter(1, kept, True)
-        tokens = net.patch_embed(images, mask=seen.view(len(images), 1, *net.mask_spatial_shape))
+        seen = torch.zeros(kept.shape[0], units, dtype=torch.bool, device=kept.device).scatter(1, kept, True)
+        tokens = net.patch_embed(images, mask=seen.view(-1, 1, *net.mask_spatial_shape))
         tokens = net.unroll(net._pos_embed(tokens))  # noqa: SLF001 - timm has no other way to its parts
         # The tokens of a unit lie `units` apart.
         steps = torch.arange(net.mu_size, device=kept.device)[None, :, None] * units
@@ -112,7 +112,7 @@ class ConvNeXtEncoder(Encoder):
         """See the base."""
         net, (height, width) = self.net, images.shape[-2:]
         rows, columns = height // self.side, width // self.side
-        seen = torch.zeros(len(images), rows * columns, device=images.device).scatter(1, kept, 1.0)
+        seen = torch.zeros(images.shape[0], rows * columns, device=images.device).scatter(1, kept, 1.0)
         seen = seen.view(-1, 1, rows, columns).to(images.dtype)
         maps = net.stem(images * _enlarged(seen, self.side))
         for stage, facts in zip(net.stages, net.feature_info, strict=True):

@@ -83,7 +83,7 @@ class MaskedAutoencoder(nn.Module):
 
     def forward(self, images: Tensor) -> Reconstruction:
         """Embedding, and what is made of the same visible patches each time."""
-        kept = self.kept.expand(len(images), -1)
+        kept = self.kept.expand(images.shape[0], -1)  # len() would fix the batch of an exported graph
         return Reconstruction(self.embed(images), self.reconstruct(images, kept))
 
 
