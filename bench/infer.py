@@ -5,7 +5,7 @@ The runtimes take turns on the same inputs, so that a machine whose speed drifts
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from tunesmith.training.tasks.base import ExportPlan
 Work = Callable[[Tensor], object]
 
 SIDE = 224
-MODELS = ("resnet18", "efficientnet_b0", "vit_tiny_patch16_224")
+CHOICES = ("resnet18", "efficientnet_b0", "vit_tiny_patch16_224")
 CONVOLUTIONAL = ("resnet18", "efficientnet_b0")
 ENGINES = (
     (Kind.OPENVINO, "fp32"),
@@ -47,11 +47,11 @@ class _Tupled(nn.Module):
         return (self.model(images),)
 
 
-def run() -> list[Figure]:
+def run(models: Sequence[str] = CHOICES) -> list[Figure]:
     """Latency at batch 1, throughput at 8, and how many times as fast as eager fp32 the best engine is."""
     torch.set_num_threads(os.cpu_count() or 1)
     figures = []
-    for name in MODELS:
+    for name in models:
         with tempfile.TemporaryDirectory() as folder:
             figures += _figures(name, Path(folder))
     return figures
