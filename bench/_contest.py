@@ -1,6 +1,7 @@
 """Two ways to train one architecture on the same batches: ours, and the loop of its model's library."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from bench._peers import Peer, peer_of
+from bench.house import threads
 from bench.learn.__main__ import CASES
 from bench.learn.case import TRAINED, Case, dataset_of, new_run
 from tunesmith.protocol import Direction, MetricGoal, Resources
@@ -31,9 +33,10 @@ from tunesmith.training.verbs.job import open_job
 Turn = Callable[[int], None]
 """Trains an epoch, counted from 1."""
 
-BATCHES, EPOCHS = 6, 30
+EPOCHS = 30
 _CPU = torch.device("cpu")
 _SEED = 0
+_LOADED = 2  # times as many batches are loaded as held
 _GOAL = MetricGoal(name="train_loss", direction=Direction.MINIMIZE)
 _FROZEN = ("deformable_detr", "grounding_dino")  # transformers freezes the normalisation of their backbones
 
@@ -68,6 +71,23 @@ class Held:
         return self.batches[indices[0]]
 
 
+class Clocked(Loader[Any]):
+    """A loader that counts the seconds for which its training waits."""
+
+    waited = 0.0
+
+    def epoch(self, epoch: int = 1, start: int = 0) -> Iterator[Any]:
+        """The batches of an epoch."""
+        batches = super().epoch(epoch, start)
+        while True:
+            begun = time.perf_counter()
+            batch = next(batches, None)
+            self.waited += time.perf_counter() - begun
+            if batch is None:
+                return
+            yield batch
+
+
 @dataclass(frozen=True)
 class Contest:
     """An architecture with its data.
@@ -77,7 +97,7 @@ class Contest:
         task: its task.
         loop: its settings.
         held: the batches of an epoch.
-        loader: of all its data, as a job has it.
+        loader: of its data, as a job loads it; an epoch is a few batches more.
         images: in the batches.
     """
 
@@ -85,7 +105,7 @@ class Contest:
     task: Task[Any]
     loop: LoopSettings
     held: Held
-    loader: Loader[Any]
+    loader: Clocked
     images: int
 
     @classmethod
@@ -93,23 +113,18 @@ class Contest:
         """On so many batches of data that lie in a folder."""
         case = case_of(network)
         data = (dataset_of(case, folder, TRAINED),)
-        # As many threads as torch would take: OMP_NUM_THREADS, where it is set, holds for both loops.
-        resources = Resources(threads=torch.get_num_threads())
+        resources = Resources(threads=threads())
         run = new_run(case, folder, "train", train_datasets=data, resources=resources)
         job = open_job(run)
         seed_everything(_SEED)
         task = task_of(job.network, job.spec).for_training(run, job.network, job.spec, _SEED)
         source, loop = task.training_data().train, task.loop()
         order = Order(len(source), loop.batch_size, seed=_SEED, shuffle=True, spare_single=True)
-        loader = Loader(source, order, workers=loop.workers)
-        given = [batch for _, batch in zip(range(batches), loader.epoch(), strict=False)]
+        order.shorten(_LOADED * batches * loop.batch_size)
+        given = [batch for _, batch in zip(range(batches), Loader(source, order).epoch(), strict=False)]
+        loader = Clocked(source, order, workers=loop.workers)
         size = min(len(source), loop.batch_size * len(given))
         return cls(run, task, replace(loop, epochs=EPOCHS), Held(given), loader, size)
-
-    @property
-    def threads(self) -> int:
-        """Of the processor."""
-        return self.run.request.resources.threads
 
     def training(self) -> Training[Any]:
         """A new model with its losses."""
@@ -131,19 +146,27 @@ class Contest:
         size = self.loop.batch_size
         return choose_numerics("auto", rehearsal, training, self.loader.sample, size, seconds)[0]
 
-    def ours(self, numerics: Numerics) -> Turn:
-        """Our loop, as a job runs it."""
+    def waiting(self, numerics: Numerics) -> float:
+        """The share of an epoch for which our loop waits for data."""
+        turn = self.ours(numerics, self.loader)
+        turn(1)  # the loading processes begin
+        self.loader.waited, begun = 0.0, time.perf_counter()
+        turn(2)
+        return self.loader.waited / (time.perf_counter() - begun)
+
+    def ours(self, numerics: Numerics, loader: Loader[Any] | None = None) -> Turn:
+        """Our loop, as a job runs it, on the held batches or on what a loader gives."""
         training = self.training()
         numerics.apply(training)
         optimizer = build_optimizer(training, self.task.optimizer(), fused=True)
-        loader = Loader(self.held, Order(len(self.held), 1, seed=_SEED, shuffle=True))
+        loader = loader or Loader(self.held, Order(len(self.held), 1, seed=_SEED, shuffle=True))
         schedule = build_schedule(optimizer, self.task.schedule(), EPOCHS, len(loader))
         fabric = numerics.fabric(_CPU)
         state = TrainState(training, optimizer, schedule, fabric, ema=None, facts={})
         fit = Fit(self.run, state, self.loop, loader, validate=None, goal=_GOAL)
 
         def epoch(number: int) -> None:
-            torch.set_num_threads(numerics.threads or self.threads)
+            torch.set_num_threads(numerics.threads or threads())
             state.done.steps = 0
             fit.train_epoch(number)
 
@@ -157,7 +180,7 @@ class Contest:
         batches = [peer.prepare(batch) for batch in self.held.batches]
 
         def epoch(number: int) -> None:  # noqa: ARG001 - all epochs are the same
-            torch.set_num_threads(self.threads)
+            torch.set_num_threads(threads())
             module.train()
             for batch in batches:
                 loss = peer.loss(batch)

@@ -1,9 +1,9 @@
 """Each architecture's training against the plain loop of the library that its model comes from.
 
-Both loops take turns, epoch by epoch in one process and on the same batches, so that a machine whose speed
-drifts slows both. Once they compute alike: the same model, precision and optimiser. Once each does what it
-does unasked: ours tries what is fastest here, theirs is plain fp32. Loading is left out of both, and what of
-it keeps our loop waiting is told apart.
+Both loops take turns, epoch by epoch in one process and on the same batches. Once they compute alike: the
+same model, precision, threads and optimiser. That ratio is of processor time: what else the machine does is
+not in it. Once each does what it does unasked: ours tries what is fastest here, theirs is plain fp32 on all
+threads. Loading is left out of both; how long it keeps our loop waiting is a figure of its own.
 """
 
 import statistics
@@ -13,8 +13,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from bench._contest import BATCHES, Contest, Turn, case_of
+from bench._contest import Contest, Turn, case_of
 from bench._memory import OURS, THEIRS
 from bench.house import Figure
 from bench.learn.__main__ import CASES
@@ -22,8 +23,9 @@ from tunesmith.training.engine.numerics import Numerics
 
 CHOICES = tuple(case.network for case in CASES)
 LEAST = 0.95
-PAIRS, LONGEST_PAIRS = 9, 5
-_LONG_SECONDS = 4.0  # of a pair
+BATCHES = 4
+FEWEST, MOST = 7, 25
+_SECONDS = 15.0  # of all turns, as far as there are not too few or too many
 _MB = 1 << 20
 
 
@@ -32,7 +34,10 @@ def run(networks: Sequence[str] = CHOICES) -> list[Figure]:
     figures: list[Figure] = []
     for network in networks:
         with tempfile.TemporaryDirectory() as folder:
-            figures += _figures(network, Path(folder))
+            found = list(_figures(network, Path(folder)))
+        for figure in found:
+            sys.stderr.write(f"{figure.name} {figure.value:.4g} {figure.unit}\n")
+        figures += found
     return figures
 
 
@@ -44,37 +49,46 @@ def _figures(network: str, folder: Path) -> Iterator[Figure]:
     alike = _pairs(contest.ours(Numerics()), contest.theirs(peer, fused=True))
     chosen = contest.chosen()
     unasked = _pairs(contest.ours(chosen), contest.theirs(contest.peer(), fused=False))
-    loop = f"{network}, loop on {peer.library}'s model"
-    yield Figure(f"{network}: ours", contest.images / alike[0], "images/s")
-    yield Figure(loop, contest.images / alike[1], "images/s")
-    yield Figure(f"{network}: ours / loop", alike[2], least=LEAST)
-    yield Figure(f"{network}: our defaults ({chosen})", contest.images / unasked[0], "images/s")
-    yield Figure(f"{network}: our defaults / {peer.library}'s", unasked[2])
+    worked = statistics.median(b.worked / a.worked for a, b in zip(*alike, strict=True))
+    gained = statistics.median(b.seconds / a.seconds for a, b in zip(*unasked, strict=True))
+    yield Figure(f"{network}: ours", _rate(contest.images, alike[0]), "images/s")
+    yield Figure(f"{network}: plain loop, {peer.library}", _rate(contest.images, alike[1]), "images/s")
+    yield Figure(f"{network}: ours / plain loop", worked, least=LEAST)
+    yield Figure(f"{network}: our defaults ({chosen})", _rate(contest.images, unasked[0]), "images/s")
+    yield Figure(f"{network}: our defaults / {peer.library}'s", gained)
+    yield Figure(f"{network}: waiting for data, of our defaults' time", 100 * contest.waiting(chosen), "%")
     yield Figure(f"{network}: peak memory", memory[OURS] / _MB, "MB")
-    yield Figure(f"{network}: peak memory, ours / loop", memory[OURS] / memory[THEIRS])
+    yield Figure(f"{network}: peak memory, ours / plain loop", memory[OURS] / memory[THEIRS])
 
 
-def _pairs(ours: Turn, theirs: Turn) -> tuple[float, float, float]:
-    """The median seconds of both, and the median of their ratio: how many times as fast ours is."""
-    first = _seconds(ours, 1) + _seconds(theirs, 1)  # they prepare kernels
-    pairs = PAIRS if first < _LONG_SECONDS else LONGEST_PAIRS
-    mine, other = [], []
-    for epoch in range(2, pairs + 2):
+class Spent(NamedTuple):
+    """What an epoch took: seconds, and seconds of the processor's threads."""
+
+    seconds: float
+    worked: float
+
+
+def _pairs(ours: Turn, theirs: Turn) -> tuple[list[Spent], list[Spent]]:
+    """What epochs of both take, in turn."""
+    first = _spent(ours, 1).seconds + _spent(theirs, 1).seconds  # they prepare kernels
+    mine: list[Spent] = []
+    other: list[Spent] = []
+    for epoch in range(2, 2 + max(FEWEST, min(MOST, int(_SECONDS / first)))):
         # Each is first in turn: who follows finds caches and clocks as the other leaves them.
-        if epoch % 2:
-            mine.append(_seconds(ours, epoch))
-            other.append(_seconds(theirs, epoch))
-        else:
-            other.append(_seconds(theirs, epoch))
-            mine.append(_seconds(ours, epoch))
-    ratios = [theirs / ours for ours, theirs in zip(mine, other, strict=True)]
-    return statistics.median(mine), statistics.median(other), statistics.median(ratios)
+        order = ((ours, mine), (theirs, other))
+        for turn, taken in order if epoch % 2 else reversed(order):
+            taken.append(_spent(turn, epoch))
+    return mine, other
 
 
-def _seconds(turn: Turn, epoch: int) -> float:
-    begun = time.perf_counter()
+def _spent(turn: Turn, epoch: int) -> Spent:
+    begun, worked = time.perf_counter(), time.process_time()
     turn(epoch)
-    return time.perf_counter() - begun
+    return Spent(time.perf_counter() - begun, time.process_time() - worked)
+
+
+def _rate(images: int, taken: Sequence[Spent]) -> float:
+    return images / statistics.median(one.seconds for one in taken)
 
 
 def _peak(network: str, side: str, folder: Path) -> int:
