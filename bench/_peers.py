@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -27,6 +27,11 @@ from tunesmith.training.tasks.base import Task
 
 _ALIKE = 0.02
 _BEGIN, _END, _STOP, _FIRST_WORD = 101, 102, 1012, 1013  # of BERT's vocabulary: transformers has them fixed
+
+# transformers declares its configurations in a way that type checkers do not follow.
+_mae_configuration = cast("Callable[..., Any]", ViTMAEConfig)
+_segformer_configuration = cast("Callable[..., Any]", SegformerConfig)
+_timm_configuration = cast("Callable[..., Any]", TimmBackboneConfig)
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def _mask2former(_: Task[Any], training: Training[Any]) -> Peer:
 def _segformer(task: Task[Any], training: Training[Any]) -> Peer:
     model: Any = training.model
     ours = model.maps.net.config
-    config: Any = SegformerConfig(
+    config = _segformer_configuration(
         depths=ours.depths,
         hidden_sizes=ours.hidden_sizes,
         decoder_hidden_size=model.width,
@@ -162,7 +167,7 @@ def _segformer(task: Task[Any], training: Training[Any]) -> Peer:
 def _mae(task: Task[Any], training: Training[Any]) -> Peer:
     model: Any = training.model
     net, block, deep = model.net, model.net.blocks[0], model.decoder.blocks
-    config: Any = ViTMAEConfig(
+    config = _mae_configuration(
         image_size=task.example_input().shape[-1],
         patch_size=model.side,
         hidden_size=net.embed_dim,
@@ -194,8 +199,7 @@ _PEERS: dict[str, Callable[[Task[Any], Training[Any]], Peer]] = {
 def _pyramid(ours: Any) -> Any:
     """timm's backbone by transformers; it counts the stem as a stage."""
     name, stages = ours.maps.architecture, [stage + 1 for stage in ours.stages]
-    config: Any = TimmBackboneConfig(backbone=name, out_indices=stages)
-    return config
+    return _timm_configuration(backbone=name, out_indices=stages)
 
 
 def _masked(batch: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tunesmith.training.engine.numerics import Numerics
 CHOICES = tuple(case.network for case in CASES)
 LEAST = 0.95
 BATCHES = 4
+MORE_BATCHES = {"classification_pyt": 16, "classification_tf2": 16, "mae": 16}  # of short steps
 FEWEST, MOST = 7, 25
 _SECONDS = 15.0  # of all turns, as far as there are not too few or too many
 _MB = 1 << 20
@@ -44,7 +45,7 @@ def run(networks: Sequence[str] = CHOICES) -> list[Figure]:
 def _figures(network: str, folder: Path) -> Iterator[Figure]:
     case_of(network).write(folder)
     memory = {side: _peak(network, side, folder) for side in (OURS, THEIRS)}
-    contest = Contest.of(network, folder, BATCHES)
+    contest = Contest.of(network, folder, MORE_BATCHES.get(network, BATCHES))
     peer = contest.peer()
     alike = _pairs(contest.ours(Numerics()), contest.theirs(peer, fused=True))
     chosen = contest.chosen()
@@ -55,7 +56,7 @@ def _figures(network: str, folder: Path) -> Iterator[Figure]:
     yield Figure(f"{network}: plain loop, {peer.library}", _rate(contest.images, alike[1]), "images/s")
     yield Figure(f"{network}: ours / plain loop", worked, least=LEAST)
     yield Figure(f"{network}: our defaults ({chosen})", _rate(contest.images, unasked[0]), "images/s")
-    yield Figure(f"{network}: our defaults / {peer.library}'s", gained)
+    yield Figure(f"{network}: our defaults / plain loop's", gained)
     yield Figure(f"{network}: waiting for data, of our defaults' time", 100 * contest.waiting(chosen), "%")
     yield Figure(f"{network}: peak memory", memory[OURS] / _MB, "MB")
     yield Figure(f"{network}: peak memory, ours / plain loop", memory[OURS] / memory[THEIRS])
