@@ -70,7 +70,7 @@ lint: $(READY) ## check form, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## measure: make bench startup, dispatch, loop, infer, api, queue, resume or ray
+bench: $(READY) ## measure: make bench startup, dispatch, loop, train, infer, api, queue, resume or ray
 	@$(BIN)/python -m bench $(NAME)
 
 learn: $(READY) ## train every architecture on small sets, and show what it learnt: make learn [NETWORK ...]

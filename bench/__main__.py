@@ -1,4 +1,4 @@
-"""Runs a benchmark by name: `python -m bench NAME`."""
+"""Runs a benchmark by name: `python -m bench NAME`; `train` and `infer` take names of what to measure too."""
 
 import importlib
 import json
@@ -13,11 +13,17 @@ NAMES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py") if p
 
 def main(arguments: list[str]) -> int:
     """Run the named benchmark, show its figures, and fail when one misses its limit."""
-    if len(arguments) != 1 or arguments[0] not in NAMES:
+    if not arguments or arguments[0] not in NAMES:
         sys.stderr.write(f"usage: make bench NAME, with NAME one of {', '.join(NAMES)}\n")
         return 2
-    name = arguments[0]
-    figures = importlib.import_module(f"bench.{name}").run()
+    name, *chosen = arguments
+    module = importlib.import_module(f"bench.{name}")
+    known: tuple[str, ...] = getattr(module, "CHOICES", ())
+    if unknown := [one for one in chosen if one not in known]:
+        there = f"there are {', '.join(known)}" if known else "it takes none"
+        sys.stderr.write(f"bench {name} does not know {', '.join(unknown)}: {there}\n")
+        return 2
+    figures = module.run(chosen) if chosen else module.run()
     table = Table("figure", "value", "limit", title=f"bench {name}")
     for figure in figures:
         table.add_row(figure.name, f"{figure.value:.4g} {figure.unit}", figure.limit_text)

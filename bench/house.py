@@ -70,6 +70,14 @@ class Server:
         return Client(self.url, org=ORG, api_key=self.new_key())
 
 
+def threads() -> int:
+    """The threads that a benchmark computes with: OMP_NUM_THREADS where it is set, else all there are.
+
+    Threads that find no processor free wait for one another in loops, and all figures become those of that.
+    """
+    return int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
+
+
 @contextmanager
 def server(module: str = "tunesmith", **variables: str) -> Iterator[Server]:
     """A server on a free port with an empty data folder and these variables, ended with the block.

@@ -3,9 +3,8 @@
 The runtimes take turns on the same inputs, so that a machine whose speed drifts slows all of them alike.
 """
 
-import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from bench.house import Figure
+from bench.house import Figure, threads
 from tunesmith.specs.blocks.actions import Export
 from tunesmith.training.optimize.engine_files import Kind
 from tunesmith.training.optimize.engines import Build, build_engine, open_engine
@@ -26,7 +25,7 @@ from tunesmith.training.tasks.base import ExportPlan
 Work = Callable[[Tensor], object]
 
 SIDE = 224
-MODELS = ("resnet18", "efficientnet_b0", "vit_tiny_patch16_224")
+CHOICES = ("resnet18", "efficientnet_b0", "vit_tiny_patch16_224")
 CONVOLUTIONAL = ("resnet18", "efficientnet_b0")
 ENGINES = (
     (Kind.OPENVINO, "fp32"),
@@ -35,6 +34,7 @@ ENGINES = (
     (Kind.ONNXRUNTIME, "int8"),
 )
 LEAST_WITH_MATRIX_UNITS, LEAST = 4.0, 1.8
+_SECONDS = 15.0  # of all turns of the runtimes on one batch
 
 
 class _Tupled(nn.Module):
@@ -47,11 +47,11 @@ class _Tupled(nn.Module):
         return (self.model(images),)
 
 
-def run() -> list[Figure]:
+def run(models: Sequence[str] = CHOICES) -> list[Figure]:
     """Latency at batch 1, throughput at 8, and how many times as fast as eager fp32 the best engine is."""
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(threads())
     figures = []
-    for name in MODELS:
+    for name in models:
         with tempfile.TemporaryDirectory() as folder:
             figures += _figures(name, Path(folder))
     return figures
@@ -84,16 +84,16 @@ def _figures(name: str, folder: Path) -> list[Figure]:
 def _seconds(works: dict[str, Work], inputs: Tensor) -> dict[str, float]:
     """The median seconds of each work on the inputs."""
     bound = [partial(work, inputs) for work in works.values()]
-    return dict(zip(works, latencies(bound, rounds=21, seconds=60.0), strict=True))
+    return dict(zip(works, latencies(bound, rounds=21, seconds=_SECONDS), strict=True))
 
 
 def _works(model: nn.Module, folder: Path) -> dict[str, Work]:
-    graph, threads = folder / "model.onnx", torch.get_num_threads()
+    graph = folder / "model.onnx"
     plan = ExportPlan(_Tupled(model).eval(), torch.zeros(2, 3, SIDE, SIDE), "images", ("logits",))
     write_graph(plan, graph, Export(), _ignore)
-    source = OnnxModel(graph, threads)
+    source = OnnxModel(graph, threads())
     works: dict[str, Work] = {"eager fp32": model, "ONNX Runtime fp32": source.run}
-    calibration = list(torch.randn(4, 8, 3, SIDE, SIDE))
+    calibration = list(torch.randn(2, 8, 3, SIDE, SIDE))
     for kind, precision in ENGINES:
         settings = EngineSettings(precision, largest_batch=8)
         target = folder / f"{kind}_{precision}" / "model.engine"
@@ -101,7 +101,7 @@ def _works(model: nn.Module, folder: Path) -> dict[str, Work]:
         build = Build(graph, source, settings, calibration, target.parent / "scratch", _ignore)
         facts = build_engine(kind, build, target)
         label = f"{kind.maker} {precision}" + (f" ({facts.computes_in})" if precision == "fp16" else "")
-        works[label] = open_engine(target, threads).run
+        works[label] = open_engine(target, threads()).run
     return works
 
 

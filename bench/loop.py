@@ -4,7 +4,6 @@ Both loops of a pair train the same model on the same batches in the same proces
 that a machine whose speed drifts slows both.
 """
 
-import os
 import statistics
 import tempfile
 import time
@@ -16,7 +15,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from bench.house import Figure
+from bench.house import Figure, threads
 from tunesmith.protocol import Direction, JobFolder, JobRequest, MetricGoal
 from tunesmith.training.engine.fit import Fit
 from tunesmith.training.engine.loading import Loader, Order
@@ -64,7 +63,7 @@ class Classifier(Training[tuple[Tensor, Tensor]]):
 
 def run() -> list[Figure]:
     """The two comparisons."""
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(threads())
     with tempfile.TemporaryDirectory() as folder:
         overhead = _overhead(Path(folder))
         gain, chosen = _gain_of_auto(Path(folder))

@@ -115,7 +115,7 @@ def _halved(case: Case, folder: Path, parent: ParentInput, whole: Learnt) -> Lea
     left = outcome["flops"]["after"] / outcome["flops"]["before"]
     assert left <= 0.5, f"pruning left {left:.0%} of the work: raise prune.threshold"
     again = replace(case, specs={**case.specs, **case.retraining})
-    data = (_dataset(case, folder, TRAINED),)
+    data = (dataset_of(case, folder, TRAINED),)
     retrain, _ = _job(again, folder, "retrain", parent=_parent(prune, "model.pth"), train_datasets=data)
     value = _measured(case, folder, _parent(retrain, "model_best.pth"))
     model = f"pruned to {left:.0%} of the work"
@@ -127,7 +127,7 @@ def _in_8_bits(case: Case, folder: Path, parent: ParentInput, whole: Learnt) -> 
     export, _ = _job(case, folder, "export", parent=parent)
     keys = {"gen_trt_engine.tensorrt.data_type": "int8", "gen_trt_engine.tensorrt.max_batch_size": 16}
     graph = _parent(export, "model.onnx")
-    data = _dataset(case, folder, TRAINED)
+    data = dataset_of(case, folder, TRAINED)
     engine, _ = _job(
         replace(case, specs={**case.specs, **keys}),
         folder,
@@ -140,7 +140,7 @@ def _in_8_bits(case: Case, folder: Path, parent: ParentInput, whole: Learnt) -> 
 
 
 def _trained(case: Case, folder: Path) -> ParentInput:
-    run, _ = _job(case, folder, "train", train_datasets=(_dataset(case, folder, TRAINED),))
+    run, _ = _job(case, folder, "train", train_datasets=(dataset_of(case, folder, TRAINED),))
     return _parent(run, "model_best.pth")
 
 
@@ -161,13 +161,14 @@ def _measured(case: Case, folder: Path, parent: ParentInput) -> float:
 
 
 def _figures(case: Case, folder: Path, parent: ParentInput) -> dict[str, float]:
-    data = _dataset(case, folder, MEASURED)
+    data = dataset_of(case, folder, MEASURED)
     _, outcome = _job(case, folder, "evaluate", parent=parent, eval_dataset=data)
     figures: dict[str, float] = outcome["metrics"]
     return figures
 
 
-def _dataset(case: Case, folder: Path, name: str) -> DatasetInput:
+def dataset_of(case: Case, folder: Path, name: str) -> DatasetInput:
+    """One of the datasets that the case has written into a folder."""
     return DatasetInput(
         id=uuid4(),
         name=name,
@@ -179,6 +180,14 @@ def _dataset(case: Case, folder: Path, name: str) -> DatasetInput:
 
 
 def _job(case: Case, folder: Path, action: str, **inputs: Any) -> tuple[Run, dict[str, Any]]:
+    run = new_run(case, folder, action, **inputs)
+    outcome = run_action(run)
+    run.publish()
+    return run, outcome
+
+
+def new_run(case: Case, folder: Path, action: str, **inputs: Any) -> Run:
+    """A job of the case in a folder, with these fields of its request beside the usual ones."""
     workspace = FolderStore(id="workspace", path=folder / WORKSPACE)
     workspace.path.mkdir(exist_ok=True)
     job_id = uuid4()
@@ -190,11 +199,7 @@ def _job(case: Case, folder: Path, action: str, **inputs: Any) -> tuple[Run, dic
             network=case.network,
             specs=with_values({}, case.specs),
             results=ResultsTarget(location=Location(store=workspace, prefix=f"results/{job_id}")),
-            resources=Resources(threads=os.cpu_count() or 1),
-            **inputs,
+            **{"resources": Resources(threads=os.cpu_count() or 1)} | inputs,
         )
     )
-    run = Run(job)
-    outcome = run_action(run)
-    run.publish()
-    return run, outcome
+    return Run(job)
