@@ -44,7 +44,7 @@ def test_threads_that_compute_leave_their_cores_to_others(
     if given:
         monkeypatch.setenv("GOMP_SPINCOUNT", given)
     seen = Path(f"/proc/{fork_server(yard.executor())}/environ")
-    until(lambda: seen.read_bytes(), "it has none before it runs")
+    until(seen.read_bytes, "it has none before it runs")
     assert f"GOMP_SPINCOUNT={used}".encode() in seen.read_bytes().split(b"\0")
 
 
