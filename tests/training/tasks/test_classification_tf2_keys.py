@@ -77,8 +77,9 @@ def test_a_class_map_of_the_workspace_names_the_classes_in_reports(bench: Bench,
         work = task.inference(spec) if action == "inference" else task.evaluation(spec)
         batch = work.source.fetch(range(len(work.source)))
         logits = torch.eye(10)[[3] * len(batch.images)]
-        for sink in filter(None, (work.meter, work.report)):
-            sink.update(logits, batch)
+        if work.meter:
+            work.meter.update(logits, batch)
+        work.report.update(logits, batch)
         folder = tmp_path / f"{action}{len(keys)}"
         folder.mkdir()
         work.report.write(folder)

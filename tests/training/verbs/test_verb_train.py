@@ -193,11 +193,11 @@ def test_a_training_that_diverges_names_epoch_and_step(bench, digits):
 
 
 def test_keys_that_do_nothing_are_named_once(bench, digits):
-    specs = SMALL | {"model.head.in_channels": 7, "wandb.save_code": True}
+    specs = SMALL | {"model.head.in_channels": 7, "wandb.reinit": True}
     job = bench.run("train", specs, train_datasets=(digits,), eval_dataset=digits)
     (note,) = [note for note in job.notes if "do nothing here" in note]
     assert "model.head.in_channels (the width is the backbone's own)" in note
-    assert "wandb.save_code" in note
+    assert "wandb.reinit" in note
 
 
 def test_the_nearest_backbone_is_named(bench, digits):
