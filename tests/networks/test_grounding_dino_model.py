@@ -34,6 +34,7 @@ TARGETS = [
     },
     {"boxes": torch.zeros(0, 4), "class_labels": torch.zeros(0, dtype=torch.int64)},
 ]
+ALL_STAGES = SMALL_WORDS | {"model.num_feature_levels": 3, "model.return_interm_indices": [1, 2, 3]}
 SWIN: dict[str, Any] = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (1, 2, 2, 4)}
 
 
@@ -50,7 +51,7 @@ def vocabulary(files) -> Vocabulary:
 
 
 def small(files, **model) -> GroundingDino:
-    keys = SMALL_WORDS | {f"model.{key}": value for key, value in model.items()}
+    keys = ALL_STAGES | {f"model.{key}": value for key, value in model.items()}
     torch.manual_seed(0)
     return build(validate_spec(GroundingDinoSpec, nested(keys)), ("zero", "one", "two"), files)
 

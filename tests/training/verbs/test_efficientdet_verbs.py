@@ -63,7 +63,7 @@ def tried(run, scenes):
 @pytest.fixture(scope="module")
 def detector(run) -> Finished:
     """A small model, trained until it is clearly good."""
-    return run("train", changes={"train.num_epochs": 12, "train.validation_interval": 6})
+    return run("train", changes={"train.num_epochs": 10, "train.validation_interval": 5})
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_pruning_takes_half_the_work_and_retraining_brings_back_the_rest(run, de
     for head in ("class_net", "box_net"):
         name = f"{head}.predict.conv_pw.bias"
         assert state[name].shape == whole[name].shape
-    keys = {"train.num_epochs": 12, "train.validation_interval": 6}
+    keys = {"train.num_epochs": 6, "train.validation_interval": 6}
     retrained = run("retrain", pruned.parent("model.pth"), keys)
     assert retrained.outcome["metrics"]["AP50"] > detector.outcome["metrics"]["AP50"] - 0.15
     exported = run("export", retrained.parent("model_best.pth"))
