@@ -20,6 +20,8 @@ from tunesmith.training.tasks.image_format import ImageFormat
 
 _BELIEVED = 0.1  # the least confidence of places that a teacher is asked about
 _BOXES, _OVERLAP = 5.0, 2.0  # weights of L1 and of generalised IoU, as in the losses of the DETR family
+_FEATURES = {"FD": 10.0, "CS": 5.0}  # weights of what is below 1, beside losses of 10 to 20
+_LEAST = 1e-5  # variance of a channel
 
 Compare = Callable[[Tensor, Tensor], Tensor]
 
@@ -201,9 +203,21 @@ def _l2(student: Tensor, teacher: Tensor) -> Tensor:
     return functional.mse_loss(student, teacher, reduction="none")
 
 
+def _smooth_l1(student: Tensor, teacher: Tensor) -> Tensor:
+    return _FEATURES["FD"] * functional.smooth_l1_loss(_standard(student), _standard(teacher))
+
+
 def _cosine(student: Tensor, teacher: Tensor) -> Tensor:
-    return 1 - functional.cosine_similarity(student.float(), teacher.float(), dim=1).mean()
+    apart = 1 - functional.cosine_similarity(student.float(), teacher.float(), dim=1)
+    return _FEATURES["CS"] * apart.mean()
+
+
+def _standard(features: Tensor) -> Tensor:
+    """Channels with mean 0 and deviation 1: their size is each network's own (PKD, Cao et al. 2022)."""
+    features = features.float()
+    variance, mean = torch.var_mean(features, (0, 2, 3), correction=0, keepdim=True)
+    return (features - mean) * (variance + _LEAST).rsqrt()
 
 
 _OF_LOGITS: dict[str, Compare] = {"KL": _kl, "CE": _ce, "L1": _l1, "L2": _l2}
-_OF_FEATURES: dict[str, Compare] = {"FD": functional.smooth_l1_loss, "CS": _cosine}
+_OF_FEATURES: dict[str, Compare] = {"FD": _smooth_l1, "CS": _cosine}
