@@ -29,8 +29,8 @@ Compare = Callable[[Tensor, Tensor], Tensor]
 class Distillation(Taught[DetectionBatch]):
     """A student's own loss, and how far it is from its teacher.
 
-    KL, CE, L1 and L2 compare predictions, classes and boxes, each by the teacher's confidence: those of the
-    candidates that are matched with the same object, and those of the encoders, place by place. FD (smooth
+    KL, CE, L1 and L2 compare predictions, each by the teacher's confidence: classes and boxes of the
+    candidates that are matched with the same object, and the encoders' classes, place by place. FD (smooth
     L1) and CS (cosine) compare the encoder's maps; where they differ in width, a convolution that learns
     along leads from one to the other.
 
@@ -55,7 +55,7 @@ class Distillation(Taught[DetectionBatch]):
             student = cast("Teachable", training.model)
             _require_as_many_maps(student, teacher)
             pairs = zip(student.widths, teacher.widths, strict=True)
-            self.bridges.extend(nn.Identity() if one == two else nn.Conv2d(one, two, 1) for one, two in pairs)
+            self.bridges.extend(_bridge(one, two) for one, two in pairs)
 
     def forward(self, batch: DetectionBatch) -> dict[str, Tensor]:
         """The loss, and its parts: those of the student alone, and teacher."""
@@ -93,28 +93,36 @@ class Distillation(Taught[DetectionBatch]):
         return self._answers_apart(answers, asked)
 
     def _placed_apart(self, student: Seen, teacher: Seen) -> Tensor:
-        """What the encoders take for objects, place by place, on the maps that both have."""
-        mine, its = student.places, teacher.places
+        """What the encoders take for objects, place by place, on the maps that both have.
+
+        Classes alone: boxes are learnt at the few places that are matched with objects, and mean nothing
+        elsewhere.
+        """
         count = _shared_places(student.features, teacher.features)
-        if mine is None or its is None or not count:
+        if student.places is None or teacher.places is None or not count:
             return student.predictions.logits.new_zeros(())
-        answers, asked = (
-            Predictions(one.logits[:, :count].flatten(0, 1), one.boxes[:, :count].flatten(0, 1))
-            for one in (mine, its)
-        )
-        return self._answers_apart(answers, asked)
+        mine, its = (one.logits[:, :count].flatten(0, 1) for one in (student.places, teacher.places))
+        return self._averaged(mine, its, lambda _: 0.0)
 
     def _answers_apart(self, student: Predictions, teacher: Predictions) -> Tensor:
-        """Logits (n, classes) and boxes (n, 4), by the teacher's confidence; 0 where it has none."""
-        trust = teacher.logits.float().sigmoid().amax(dim=-1)
+        """Logits (n, classes) and boxes (n, 4)."""
+
+        def boxes(sure: Tensor) -> Tensor:
+            return _boxes_apart(student.boxes[sure].float(), teacher.boxes[sure].float())
+
+        return self._averaged(student.logits, teacher.logits, boxes)
+
+    def _averaged(self, student: Tensor, teacher: Tensor, more: Callable[[Tensor], Tensor | float]) -> Tensor:
+        """How far logits (n, classes), and what more there is, are apart, by the teacher's confidence.
+
+        What the teacher has no confidence in does not count.
+        """
+        trust = teacher.float().sigmoid().amax(dim=-1)
         sure = trust >= _BELIEVED
         if not sure.any():
-            return 0.0 * student.logits.sum()
-        (mine, my_boxes), (its, its_boxes) = (
-            (one.logits[sure].float(), one.boxes[sure].float()) for one in (student, teacher)
-        )
-        classes = _OF_LOGITS[self._how.kind](mine, its).sum(dim=-1)
-        return (trust[sure] * (classes + _boxes_apart(my_boxes, its_boxes))).sum() / trust[sure].sum()
+            return 0.0 * student.sum()
+        classes = _OF_LOGITS[self._how.kind](student[sure].float(), teacher[sure].float()).sum(dim=-1)
+        return (trust[sure] * (classes + more(sure))).sum() / trust[sure].sum()
 
 
 def renormalised(student: ImageFormat, teacher: ImageFormat) -> Callable[[Tensor], Tensor]:
@@ -171,6 +179,12 @@ def _sized(teacher: Tensor, student: Tensor) -> Tensor:
     if teacher.shape[-2:] == student.shape[-2:]:
         return teacher
     return interpolate(teacher, student.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _bridge(student: int, teacher: int) -> nn.Module:
+    if student == teacher:
+        return nn.Identity()
+    return nn.Conv2d(student, teacher, 1)
 
 
 def _shared_places(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> int:
