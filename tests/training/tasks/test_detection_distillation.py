@@ -119,10 +119,10 @@ def test_places_are_compared_on_the_maps_that_both_have(network):
     finest = 8 * 8 + 4 * 4 + 2 * 2
     assert _shared_places(mine.features, its.features) == finest
     assert mine.places is not None
-    assert mine.places.logits.shape == (2, finest, 2)
+    assert mine.places.shape == (2, finest, 2)
     assert _shared_places(mine.features[1:], its.features) == 0
     training = taught_by(confident(teacher), student, "KL")
-    sure = its._replace(places=Predictions(torch.full((2, 100, 2), 1.0), torch.full((2, 100, 4), 0.5)))
+    sure = its._replace(places=torch.full((2, 100, 2), 1.0))
     assert training._placed_apart(mine, sure).item() > 0
     assert training._placed_apart(mine._replace(places=None), sure).item() == 0
 

@@ -101,7 +101,7 @@ class Distillation(Taught[DetectionBatch]):
         count = _shared_places(student.features, teacher.features)
         if student.places is None or teacher.places is None or not count:
             return student.predictions.logits.new_zeros(())
-        mine, its = (one.logits[:, :count].flatten(0, 1) for one in (student.places, teacher.places))
+        mine, its = (one[:, :count].flatten(0, 1) for one in (student.places, teacher.places))
         return self._averaged(mine, its, lambda _: 0.0)
 
     def _answers_apart(self, student: Predictions, teacher: Predictions) -> Tensor:
