@@ -9,7 +9,7 @@ from tests.training.jobs import nested
 
 from tunesmith.networks import get_network
 from tunesmith.networks.detection import Distilling
-from tunesmith.networks.layers.detector import Predictions, Teachable
+from tunesmith.networks.layers.detector import Predictions, Target, Teachable
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.distillation import (
@@ -100,13 +100,13 @@ def test_an_object_that_a_teacher_finds_often_is_asked_for_once():
     boxes = torch.tensor([[[0.5, 0.5, 0.2, 0.2], [0.52, 0.5, 0.2, 0.2], [0.1, 0.1, 0.2, 0.2]]])
     twice = Predictions(torch.tensor([[[2.0, -9.0], [1.0, -9.0], [-9.0, -9.0]]]), boxes)
     once = Predictions(torch.tensor([[[-9.0, -9.0], [-9.0, -9.0], [2.0, -9.0]]]), boxes[:, [2, 1, 0]])
-    objects = [{"boxes": boxes[0, :1], "class_labels": torch.tensor([0])}]
+    objects: list[Target] = [{"boxes": boxes[0, :1], "class_labels": torch.tensor([0])}]
     assert training._found_apart(once, twice, objects).item() == pytest.approx(0.0, abs=1e-4)
     moved = once._replace(boxes=once.boxes + 0.1)
     assert training._found_apart(moved, twice, objects).item() > 1
     # Candidates that are too few for the objects answer for those that they have.
     few = Predictions(once.logits[:, 2:], once.boxes[:, 2:])
-    both = [{"boxes": boxes[0, [2, 0]], "class_labels": torch.tensor([0, 0])}]
+    both: list[Target] = [{"boxes": boxes[0, [2, 0]], "class_labels": torch.tensor([0, 0])}]
     assert training._found_apart(few, twice, both).item() == pytest.approx(0.0, abs=1e-4)
 
 

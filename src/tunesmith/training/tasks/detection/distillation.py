@@ -196,7 +196,7 @@ def _shared_places(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> int:
 def _boxes_apart(student: Tensor, teacher: Tensor) -> Tensor:
     """By box (n,), of boxes (n, 4) by centre and size."""
     corners = [box_convert(boxes, "cxcywh", "xyxy") for boxes in (student, teacher)]
-    overlap = generalized_box_iou_loss(*corners)
+    overlap: Tensor = generalized_box_iou_loss(*corners)
     return _BOXES * (student - teacher).abs().sum(dim=-1) + _OVERLAP * overlap
 
 
