@@ -9,7 +9,7 @@ from tests.training.jobs import nested
 
 from tunesmith.networks import get_network
 from tunesmith.networks.detection import Distilling
-from tunesmith.networks.layers.detector import Predictions, Teachable
+from tunesmith.networks.layers.detector import Predictions, Target, Teachable
 from tunesmith.specs import SpecError, validate_spec
 from tunesmith.training.tasks.detection.batches import DetectionBatch
 from tunesmith.training.tasks.detection.distillation import (
@@ -87,7 +87,7 @@ def test_a_teacher_that_finds_nothing_says_nothing(network):
     teacher = model_of(network, 1)
     with torch.no_grad():
         for name, weight in teacher.named_parameters():
-            if "class_embed" in name and name.endswith("bias"):
+            if ("class_embed" in name or "score_head" in name) and name.endswith("bias"):
                 weight.fill_(-20.0)
     training = taught_by(teacher, model_of(network, 2), "KL").train()
     found = training(batch())
@@ -100,28 +100,29 @@ def test_an_object_that_a_teacher_finds_often_is_asked_for_once():
     boxes = torch.tensor([[[0.5, 0.5, 0.2, 0.2], [0.52, 0.5, 0.2, 0.2], [0.1, 0.1, 0.2, 0.2]]])
     twice = Predictions(torch.tensor([[[2.0, -9.0], [1.0, -9.0], [-9.0, -9.0]]]), boxes)
     once = Predictions(torch.tensor([[[-9.0, -9.0], [-9.0, -9.0], [2.0, -9.0]]]), boxes[:, [2, 1, 0]])
-    objects = [{"boxes": boxes[0, :1], "class_labels": torch.tensor([0])}]
-    assert training._found_apart(once, twice, objects).item() == pytest.approx(0.0, abs=1e-6)
+    objects: list[Target] = [{"boxes": boxes[0, :1], "class_labels": torch.tensor([0])}]
+    assert training._found_apart(once, twice, objects).item() == pytest.approx(0.0, abs=1e-4)
     moved = once._replace(boxes=once.boxes + 0.1)
     assert training._found_apart(moved, twice, objects).item() > 1
     # Candidates that are too few for the objects answer for those that they have.
     few = Predictions(once.logits[:, 2:], once.boxes[:, 2:])
-    both = [{"boxes": boxes[0, [2, 0]], "class_labels": torch.tensor([0, 0])}]
-    assert training._found_apart(few, twice, both).item() == pytest.approx(0.0, abs=1e-6)
+    both: list[Target] = [{"boxes": boxes[0, [2, 0]], "class_labels": torch.tensor([0, 0])}]
+    assert training._found_apart(few, twice, both).item() == pytest.approx(0.0, abs=1e-4)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_places_are_compared_on_the_maps_that_both_have(network):
-    teacher, student = model_of(network, 1), model_of(network, 1, num_feature_levels=3)
+    three = {"num_feature_levels": 3, "return_interm_indices": [1, 2, 3]}
+    teacher, student = model_of(network, 1), model_of(network, 1, **three)
     images = batch().images
     its, mine = (model.eval().look(images) for model in (teacher, student))
     finest = 8 * 8 + 4 * 4 + 2 * 2
     assert _shared_places(mine.features, its.features) == finest
     assert mine.places is not None
-    assert mine.places.logits.shape == (2, finest, 2)
+    assert mine.places.shape == (2, finest, 2)
     assert _shared_places(mine.features[1:], its.features) == 0
     training = taught_by(confident(teacher), student, "KL")
-    sure = its._replace(places=Predictions(torch.full((2, 100, 2), 1.0), torch.full((2, 100, 4), 0.5)))
+    sure = its._replace(places=torch.full((2, 100, 2), 1.0))
     assert training._placed_apart(mine, sure).item() > 0
     assert training._placed_apart(mine._replace(places=None), sure).item() == 0
 

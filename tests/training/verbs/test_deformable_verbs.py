@@ -166,7 +166,8 @@ def test_a_student_with_a_teacher_is_no_worse_than_alone(bench, detector, scenes
     network = str(detector.run.request.network)
     if Action.DISTILL not in get_network(network).actions:
         pytest.skip(f"{network} has no distillation")
-    student = QUICK[network] | {"model.dec_layers": 1, "train.num_epochs": 5, "train.optim.lr_steps": [4]}
+    student = QUICK[network] | {"model.dec_layers": 1, "distill.loss_type": "FD"}
+    student |= {"train.num_epochs": 5, "train.optim.lr_steps": [4], "train.validation_interval": 5}
     datasets = {"train_datasets": (scenes["train"],), "eval_dataset": scenes["val"]}
     alone = bench.run("train", student, network=network, **datasets)
     parent = detector.parent("model_best.pth")

@@ -118,10 +118,7 @@ class Dino(Teachable):
 
 
 def _seen(memory: Memory, queries: Queries, logits: Tensor, boxes: Tensor) -> Seen:
-    places = queries.places
-    if places:
-        places = Predictions(places.logits, memory.of_input(places.boxes))
-    return Seen(Predictions(logits, memory.of_input(boxes)), memory.maps(), places)
+    return Seen(Predictions(logits, memory.of_input(boxes)), memory.maps(), queries.places)
 
 
 def build(

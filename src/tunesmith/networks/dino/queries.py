@@ -22,13 +22,13 @@ class Queries(NamedTuple):
         content: (batch, queries, width).
         boxes: (batch, queries, 4), shares of the image.
         proposals: the encoder's predictions that they begin with; None where places are learnt.
-        places: those of every place of the encoder's maps; None where places are learnt.
+        places: the encoder's logits (batch, places, classes) everywhere; None where places are learnt.
     """
 
     content: Tensor
     boxes: Tensor
     proposals: Predictions | None = None
-    places: Predictions | None = None
+    places: Tensor | None = None
 
 
 class Proposed(nn.Module):
@@ -53,8 +53,8 @@ class Proposed(nn.Module):
         sure = logits.amax(dim=-1).masked_fill(~fit[..., 0], float("-inf"))
         count = min(self._count, sure.shape[1])
         chosen = sure.topk(count, dim=1).indices[..., None]
-        everywhere = Predictions(logits, boxes.sigmoid())
-        logits, boxes = (_at(part, chosen) for part in everywhere[:2])
+        everywhere = logits
+        logits, boxes = _at(logits, chosen), _at(boxes, chosen).sigmoid()
         if self.content is not None:
             content = self.content.weight[:count].expand(logits.shape[0], -1, -1)
         else:

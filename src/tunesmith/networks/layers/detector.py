@@ -65,13 +65,13 @@ class Seen(NamedTuple):
     Attributes:
         predictions: of its last layer.
         features: the encoder's maps, (batch, width, height, width of the map) each, the finest first.
-        places: what the encoder takes for an object at each place of its maps, one map after another; None
-            where the decoder begins elsewhere.
+        places: logits (batch, places, classes) of the encoder for each place of its maps, one map after
+            another; None where the decoder begins elsewhere.
     """
 
     predictions: Predictions
     features: tuple[Tensor, ...]
-    places: Predictions | None = None
+    places: Tensor | None = None
 
 
 class Teachable(Detector):

@@ -98,8 +98,7 @@ class RtDetr(Teachable):
 
 
 def _seen(found: Any, predictions: Predictions) -> Seen:
-    places = Predictions(found.enc_outputs_class, found.enc_outputs_coord_logits.sigmoid())
-    return Seen(predictions, tuple(found.encoder_last_hidden_state), places)
+    return Seen(predictions, tuple(found.encoder_last_hidden_state), found.enc_outputs_class)
 
 
 class _Maps(list[Tensor]):

@@ -20,6 +20,8 @@ from tunesmith.training.tasks.image_format import ImageFormat
 
 _BELIEVED = 0.1  # the least confidence of places that a teacher is asked about
 _BOXES, _OVERLAP = 5.0, 2.0  # weights of L1 and of generalised IoU, as in the losses of the DETR family
+_FEATURES = {"FD": 10.0, "CS": 5.0}  # weights of what is below 1, beside losses of 10 to 20
+_LEAST = 1e-5  # variance of a channel
 
 Compare = Callable[[Tensor, Tensor], Tensor]
 
@@ -27,8 +29,8 @@ Compare = Callable[[Tensor, Tensor], Tensor]
 class Distillation(Taught[DetectionBatch]):
     """A student's own loss, and how far it is from its teacher.
 
-    KL, CE, L1 and L2 compare predictions, classes and boxes, each by the teacher's confidence: those of the
-    candidates that are matched with the same object, and those of the encoders, place by place. FD (smooth
+    KL, CE, L1 and L2 compare predictions, each by the teacher's confidence: classes and boxes of the
+    candidates that are matched with the same object, and the encoders' classes, place by place. FD (smooth
     L1) and CS (cosine) compare the encoder's maps; where they differ in width, a convolution that learns
     along leads from one to the other.
 
@@ -53,7 +55,7 @@ class Distillation(Taught[DetectionBatch]):
             student = cast("Teachable", training.model)
             _require_as_many_maps(student, teacher)
             pairs = zip(student.widths, teacher.widths, strict=True)
-            self.bridges.extend(nn.Identity() if one == two else nn.Conv2d(one, two, 1) for one, two in pairs)
+            self.bridges.extend(_bridge(one, two) for one, two in pairs)
 
     def forward(self, batch: DetectionBatch) -> dict[str, Tensor]:
         """The loss, and its parts: those of the student alone, and teacher."""
@@ -91,28 +93,36 @@ class Distillation(Taught[DetectionBatch]):
         return self._answers_apart(answers, asked)
 
     def _placed_apart(self, student: Seen, teacher: Seen) -> Tensor:
-        """What the encoders take for objects, place by place, on the maps that both have."""
-        mine, its = student.places, teacher.places
+        """What the encoders take for objects, place by place, on the maps that both have.
+
+        Classes alone: boxes are learnt at the few places that are matched with objects, and mean nothing
+        elsewhere.
+        """
         count = _shared_places(student.features, teacher.features)
-        if mine is None or its is None or not count:
+        if student.places is None or teacher.places is None or not count:
             return student.predictions.logits.new_zeros(())
-        answers, asked = (
-            Predictions(one.logits[:, :count].flatten(0, 1), one.boxes[:, :count].flatten(0, 1))
-            for one in (mine, its)
-        )
-        return self._answers_apart(answers, asked)
+        mine, its = (one[:, :count].flatten(0, 1) for one in (student.places, teacher.places))
+        return self._averaged(mine, its, lambda _: 0.0)
 
     def _answers_apart(self, student: Predictions, teacher: Predictions) -> Tensor:
-        """Logits (n, classes) and boxes (n, 4), by the teacher's confidence; 0 where it has none."""
-        trust = teacher.logits.float().sigmoid().amax(dim=-1)
+        """Logits (n, classes) and boxes (n, 4)."""
+
+        def boxes(sure: Tensor) -> Tensor:
+            return _boxes_apart(student.boxes[sure].float(), teacher.boxes[sure].float())
+
+        return self._averaged(student.logits, teacher.logits, boxes)
+
+    def _averaged(self, student: Tensor, teacher: Tensor, more: Callable[[Tensor], Tensor | float]) -> Tensor:
+        """How far logits (n, classes), and what more there is, are apart, by the teacher's confidence.
+
+        What the teacher has no confidence in does not count.
+        """
+        trust = teacher.float().sigmoid().amax(dim=-1)
         sure = trust >= _BELIEVED
         if not sure.any():
-            return 0.0 * student.logits.sum()
-        (mine, my_boxes), (its, its_boxes) = (
-            (one.logits[sure].float(), one.boxes[sure].float()) for one in (student, teacher)
-        )
-        classes = _OF_LOGITS[self._how.kind](mine, its).sum(dim=-1)
-        return (trust[sure] * (classes + _boxes_apart(my_boxes, its_boxes))).sum() / trust[sure].sum()
+            return 0.0 * student.sum()
+        classes = _OF_LOGITS[self._how.kind](student[sure].float(), teacher[sure].float()).sum(dim=-1)
+        return (trust[sure] * (classes + more(sure))).sum() / trust[sure].sum()
 
 
 def renormalised(student: ImageFormat, teacher: ImageFormat) -> Callable[[Tensor], Tensor]:
@@ -171,6 +181,12 @@ def _sized(teacher: Tensor, student: Tensor) -> Tensor:
     return interpolate(teacher, student.shape[-2:], mode="bilinear", align_corners=False)
 
 
+def _bridge(student: int, teacher: int) -> nn.Module:
+    if student == teacher:
+        return nn.Identity()
+    return nn.Conv2d(student, teacher, 1)
+
+
 def _shared_places(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> int:
     """Places of the first maps, as far as these are of the same size."""
     sizes = [(one.shape[-2:], two.shape[-2:]) for one, two in zip(student, teacher, strict=False)]
@@ -180,7 +196,7 @@ def _shared_places(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> int:
 def _boxes_apart(student: Tensor, teacher: Tensor) -> Tensor:
     """By box (n,), of boxes (n, 4) by centre and size."""
     corners = [box_convert(boxes, "cxcywh", "xyxy") for boxes in (student, teacher)]
-    overlap = generalized_box_iou_loss(*corners)
+    overlap: Tensor = generalized_box_iou_loss(*corners)
     return _BOXES * (student - teacher).abs().sum(dim=-1) + _OVERLAP * overlap
 
 
@@ -201,9 +217,21 @@ def _l2(student: Tensor, teacher: Tensor) -> Tensor:
     return functional.mse_loss(student, teacher, reduction="none")
 
 
+def _smooth_l1(student: Tensor, teacher: Tensor) -> Tensor:
+    return _FEATURES["FD"] * functional.smooth_l1_loss(_standard(student), _standard(teacher))
+
+
 def _cosine(student: Tensor, teacher: Tensor) -> Tensor:
-    return 1 - functional.cosine_similarity(student.float(), teacher.float(), dim=1).mean()
+    apart = 1 - functional.cosine_similarity(student.float(), teacher.float(), dim=1)
+    return _FEATURES["CS"] * apart.mean()
+
+
+def _standard(features: Tensor) -> Tensor:
+    """Channels with mean 0 and deviation 1: their size is each network's own (PKD, Cao et al. 2022)."""
+    features = features.float()
+    variance, mean = torch.var_mean(features, (0, 2, 3), correction=0, keepdim=True)
+    return (features - mean) * (variance + _LEAST).rsqrt()
 
 
 _OF_LOGITS: dict[str, Compare] = {"KL": _kl, "CE": _ce, "L1": _l1, "L2": _l2}
-_OF_FEATURES: dict[str, Compare] = {"FD": functional.smooth_l1_loss, "CS": _cosine}
+_OF_FEATURES: dict[str, Compare] = {"FD": _smooth_l1, "CS": _cosine}
