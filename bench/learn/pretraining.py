@@ -36,7 +36,7 @@ CASES = (
             "dataset.batch_size": 32,
             "dataset.num_workers_per_gpu": 0,
             "train.mask_ratio": 0.75,
-            "train.norm_pix_loss": False,
+            "train.norm_pix_loss": True,
             "train.num_epochs": 50,
             "train.checkpoint_interval": 50,
             "train.validation_interval": 25,

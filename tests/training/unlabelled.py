@@ -36,7 +36,7 @@ TUNED = {
 """Fine-tuning without what makes it slow to learn."""
 
 
-def write_unlabelled_digits(folder: Path, train: int = 450, val: int = 200, test: int = 20) -> None:
+def write_unlabelled_digits(folder: Path, train: int = 600, val: int = 200, test: int = 20) -> None:
     """Digits without a list of classes; they lie in folders of their names."""
     write_digits(folder, train=train, val=val, test=test, size=SIDE)
     (folder / "classes.txt").unlink()

@@ -37,7 +37,7 @@ def few(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> DatasetInput:
     """Enough to see that a training runs, and what it does with weights."""
     folder = tmp_path_factory.mktemp("few")
     write_objects(folder, FEW, masks=False)
-    return bench.dataset(folder, "few", BOXES)
+    return bench.dataset(folder, "few-boxed", BOXES)
 
 
 @pytest.fixture(scope="module")

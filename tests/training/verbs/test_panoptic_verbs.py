@@ -51,7 +51,7 @@ def instances(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Sets:
 def masker(bench: Bench, scenes: Sets) -> Finished:
     """A small model, trained until it is clearly good."""
     keys = ("train.num_epochs", "train.validation_interval", "train.checkpoint_interval")
-    return train(bench, scenes, dict.fromkeys(keys, 9))
+    return train(bench, scenes, dict.fromkeys(keys, 7))
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def few(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> DatasetInput:
     """Enough to see that a training runs, and what it does with weights."""
     folder = tmp_path_factory.mktemp("few")
     write_unlabelled_digits(folder, train=32, val=16, test=1)
-    return bench.dataset(folder, "few", SSL)
+    return bench.dataset(folder, "few-unlabelled", SSL)
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,12 @@ def pretrained(bench: Bench, unlabelled: DatasetInput) -> Finished:
 
 
 LEARNING = {
-    "train.num_epochs": 6,
+    "train.num_epochs": 5,
     "train.optim.lr": 2e-3,
     "train.mask_ratio": 0.5,
     "train.norm_pix_loss": False,
     "train.validation_interval": 1,
-    "train.checkpoint_interval": 6,
+    "train.checkpoint_interval": 5,
 }
 
 
@@ -142,7 +142,7 @@ def test_an_engine_has_the_loss_of_its_graph(bench, pretrained, exported, unlabe
 def tuned(bench: Bench, pretrained: Finished, unlabelled: DatasetInput) -> Finished:
     return bench.run(
         "train",
-        SMALL_MAE | TUNED | {"train.num_epochs": 12, "train.optim.lr": 3e-3},
+        SMALL_MAE | TUNED | {"train.num_epochs": 8},
         network="mae",
         train_datasets=(unlabelled,),
         eval_dataset=unlabelled,
