@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from bench._peers import Peer, peer_of
 from bench.house import threads
@@ -177,7 +178,8 @@ class Contest:
         module = peer.module.train()
         optimizer = build_optimizer(module, self.task.optimizer(), fused=fused)
         schedule = build_schedule(optimizer, self.task.schedule(), EPOCHS, len(self.held))
-        batches = [peer.prepare(batch) for batch in self.held.batches]
+        prepared: Any = [peer.prepare(batch) for batch in self.held.batches]
+        batches = DataLoader(prepared, batch_size=None, shuffle=True)
 
         def epoch(number: int) -> None:  # noqa: ARG001 - all epochs are the same
             torch.set_num_threads(threads())

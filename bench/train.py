@@ -3,7 +3,8 @@
 Both loops take turns, epoch by epoch in one process and on the same batches. Once they compute alike: the
 same model, precision, threads and optimiser. That ratio is of processor time: what else the machine does is
 not in it. Once each does what it does unasked: ours tries what is fastest here, theirs is plain fp32 on all
-threads. Loading is left out of both; how long it keeps our loop waiting is a figure of its own.
+threads. Both get batches that are in memory already, each from a loader of its own; how long loading keeps
+our loop waiting is a figure of its own.
 """
 
 import statistics
