@@ -51,12 +51,12 @@ def train(account: Account, folder: Path, digits: Path, epochs: int) -> tuple[st
 
 
 def test_a_command_follows_a_log_over_a_restart_of_the_server(first: Server, digits_dataset: Path):
-    experiment, job = train(first, first.folder("space"), digits_dataset, epochs=20)
+    experiment, job = train(first, first.folder("space"), digits_dataset, epochs=8)
     first.run("login", "--url", first.url, "--org", first.org, "--api-key", first.api_key)
     words = first.command("jobs", "logs", job, "--experiment", experiment, "-f", "--exit-status")
     with subprocess.Popen(words, env=first.environment, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout is not None
-        seen = [next(line for line in following.stdout if line.startswith("epoch  1/20"))]
+        seen = [next(line for line in following.stdout if line.startswith("epoch 1/8"))]
         port = httpx.URL(first.url).port
         first.stop()
         first.start(port or 0)
@@ -65,15 +65,13 @@ def test_a_command_follows_a_log_over_a_restart_of_the_server(first: Server, dig
     whole = first.api("GET", f"/experiments/{experiment}/jobs/{job}/logs").text
     assert whole.endswith("".join(seen))
     assert "--- attempt 2 ---\n" in seen
-    assert [sum(line.startswith(f"epoch {number:2}/20 ") for line in seen) for number in range(1, 21)] == [
-        1
-    ] * 20
+    assert [sum(line.startswith(f"epoch {number}/8 ") for line in seen) for number in range(1, 9)] == [1] * 8
 
 
 def test_a_server_shows_and_follows_the_log_of_a_job_that_runs_on_another(
     first: Server, second: Installation, digits_dataset: Path
 ):
-    experiment, job_id = train(first, first.folder("space"), digits_dataset, epochs=40)
+    experiment, job_id = train(first, first.folder("space"), digits_dataset, epochs=16)
     with Client(first.url, first.org, api_key=first.api_key) as client:
         states = client.jobs.follow(client.jobs.get(experiment, job_id), interval=0.05)
         assert any(state.status == "Running" for state in states)
@@ -91,6 +89,6 @@ def test_a_server_shows_and_follows_the_log_of_a_job_that_runs_on_another(
     for reader in readers:
         reader.join()
     assert texts[first.url] == texts[second.url]
-    assert "epoch 40/40" in texts[first.url]
+    assert "epoch 16/16" in texts[first.url]
     with Client(second.url, first.org, api_key=first.api_key) as client:
         assert client.jobs.logs(client.jobs.get(experiment, job_id)) == texts[second.url]

@@ -25,7 +25,7 @@ WIDTH = 64
 def unlabelled(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> DatasetInput:
     folder = tmp_path_factory.mktemp("unlabelled")
     write_unlabelled_digits(folder)
-    return bench.dataset(folder, "unlabelled", SSL)
+    return bench.dataset(folder, "digits-unlabelled", SSL)
 
 
 @pytest.fixture(scope="module")
